@@ -1,0 +1,19 @@
+"""All relational tables in one place: migrations and a fresh database are made from here."""
+
+from __future__ import annotations
+
+from sqlalchemy import MetaData
+from sqlmodel import SQLModel
+
+from controller.access import tables as access_tables
+from controller.ingest import tables as ingest_tables
+from controller.inventory import tables as inventory_tables
+from controller.store import tables as store_tables
+
+MODULES = (store_tables, access_tables, inventory_tables, ingest_tables)
+"""Every module that defines tables; a new capability adds its own here."""
+
+
+def metadata() -> MetaData:
+    """The complete relational schema."""
+    return SQLModel.metadata

@@ -1,0 +1,121 @@
+"""Settings of the controller: a TOML file, overridden by ``YUNXUN_…`` environment variables.
+
+Nested keys use two underscores: ``YUNXUN_SAMPLES__URL`` is ``url`` in ``[samples]``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the text names the key and where it came from."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SamplesSettings(_Section):
+    url: str = ""
+    """ClickHouse over HTTP, e.g. http://user:password@host:8123/yunxun; empty: embedded engine."""
+    cluster: str = ""
+    """Cluster name for ON CLUSTER and Replicated tables; only with ``url``."""
+    memory_mb: int = 1024
+    """Cap of the engine's own memory tracker."""
+    query_seconds: int = 60
+    threads: int = 2
+
+
+class RetentionSettings(_Section):
+    """Counted from arrival, so that imported history is not eaten."""
+
+    raw_days: int = 30
+    five_minute_days: int = 396
+    hourly_days: int = 1827
+
+
+class TlsSettings(_Section):
+    certificate: str = ""
+    key: str = ""
+    """PEM files; empty: beyond loopback the controller's own small CA signs a certificate."""
+    names: tuple[str, ...] = ()
+    """Further DNS names and addresses for the own certificate."""
+
+
+class IngestSettings(_Section):
+    group_commit_ms: int = 500
+    """Longest wait of a batch for others before the block is inserted (at most 1,000)."""
+    future_minutes: int = 10
+    """A row further ahead than this is set aside and reported."""
+    batches_per_minute: int = 600
+    """Per agent; above it 429 with Retry-After."""
+    min_free_mb: int = 2048
+    min_free_percent: float = 10.0
+    """Below the smaller of the two the controller answers 507 before the disk is full."""
+
+
+class Settings(_Section):
+    data: Path = Path("var")
+    host: str = "127.0.0.1"
+    port: int = 8090
+    api_processes: int = 1
+    database_url: str = ""
+    """Empty: SQLite in ``data``. PostgreSQL: postgresql+psycopg://user:password@host/db"""
+    public_url: str = ""
+    """How agents and people reach this controller, where it differs from host and port."""
+    language: str = "zh"
+    timezone: str = "Asia/Shanghai"
+    samples: SamplesSettings = Field(default_factory=SamplesSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+    ingest: IngestSettings = Field(default_factory=IngestSettings)
+
+    @property
+    def relational_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data / 'yunxun.db').resolve()}"
+
+
+SECRETS = ("YUNXUN_ADMIN_PASSWORD", "YUNXUN_TOKEN", "YUNXUN_URL")
+"""Environment variables with our prefix that are not settings."""
+
+
+def load(
+    path: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    **overrides: Any,
+) -> Settings:
+    """Settings from file, then environment, then ``overrides`` (command line, None is not given).
+
+    Raises SettingsError.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path}: not TOML: {error}") from None
+    for name, text in (os.environ if environment is None else environment).items():
+        if name.startswith("YUNXUN_") and name not in SECRETS and not name.startswith("YUNXUN_AGENT_"):
+            _put(values, name.removeprefix("YUNXUN_").lower().split("__"), text)
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"setting {where}: {first['msg']}; see docs/settings.md") from None
+
+
+def _put(values: dict[str, Any], path: list[str], text: str) -> None:
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+    values[path[-1]] = text

@@ -1,0 +1,43 @@
+"""Bookkeeping of the sample store that must be durable before an insert: what to roll up again."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, Column, Date
+from sqlmodel import Field, SQLModel
+
+from controller.store.relational import UtcDateTime
+
+
+class DirtyDay(SQLModel, table=True):
+    """A (table, resource, UTC day) whose rollups must be computed again.
+
+    ``generation`` grows with each mark; the worker clears a mark only if it has not grown since
+    it was read, so rows that arrive during a recompute are not forgotten.
+    """
+
+    __tablename__ = "dirty_day"
+
+    sample_table: str = Field(primary_key=True, max_length=32)
+    resource_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    generation: int = Field(default=1, sa_column=Column(BigInteger, nullable=False))
+    marked: datetime = Field(sa_type=UtcDateTime)
+
+
+class Watermark(SQLModel, table=True):
+    """How far a periodic job has got, by its name (live rollup, retention, merge)."""
+
+    name: str = Field(primary_key=True, max_length=64)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class WorkerLock(SQLModel, table=True):
+    """Who does the scheduled work: the holder renews before ``expires``, else another takes over."""
+
+    __tablename__ = "worker_lock"
+
+    name: str = Field(primary_key=True, max_length=64)
+    holder: str
+    expires: datetime = Field(sa_type=UtcDateTime)
