@@ -1,0 +1,1 @@
+"""The demo fleet: an invented prefecture, clearly marked, loaded through the ordinary imports."""
