@@ -160,6 +160,17 @@ def open_envelope(wire: bytes) -> tuple[dict[str, Any], bytes]:
     Raises WireError. Everything a sender could get wrong short of the values themselves is
     refused here, so both decoders may index without looking.
     """
+    line, payload = inflate(wire)
+    try:
+        header = json.loads(line)
+    except (ValueError, RecursionError):
+        raise WireError("header is not JSON") from None
+    check_header(header, len(payload))
+    return header, payload
+
+
+def inflate(wire: bytes) -> tuple[bytes, bytes]:
+    """The header line and the packed columns, neither looked into; raises WireError."""
     if len(wire) > MAX_WIRE_BYTES:
         raise WireError(f"batch of {len(wire)} bytes is over {MAX_WIRE_BYTES}")
     try:
@@ -174,13 +185,7 @@ def open_envelope(wire: bytes) -> tuple[dict[str, Any], bytes]:
     end = raw.find(b"\n")
     if end < 0:
         raise WireError("no header line")
-    try:
-        header = json.loads(raw[:end])
-    except (ValueError, RecursionError):
-        raise WireError("header is not JSON") from None
-    payload = raw[end + 1 :]
-    check_header(header, len(payload))
-    return header, payload
+    return raw[:end], raw[end + 1 :]
 
 
 def check_header(header: Any, payload_bytes: int) -> None:
@@ -191,7 +196,7 @@ def check_header(header: Any, payload_bytes: int) -> None:
         raise WireError(f"wire version {header.get('v')!r} is not {VERSION}")
     for name in ("agent", "epoch", "table"):
         value = header.get(name)
-        if not isinstance(value, str) or not 0 < len(value) <= 64:
+        if not isinstance(value, str) or not 0 < len(value) <= 64 or not is_text(value):
             raise WireError(f"{name} is not a string of 1 to 64 characters")
     if not _is_count(header.get("seq"), 1 << 62):
         raise WireError("seq is not a non-negative integer")
@@ -210,7 +215,12 @@ def _check_columns(header: dict[str, Any], payload_bytes: int) -> None:
         if not (isinstance(column, list) and len(column) == 2):
             raise WireError("a column is not a [name, type] pair")
         name, kind = column
-        if not isinstance(name, str) or not 0 < len(name) <= 64 or name in seen:
+        if (
+            not isinstance(name, str)
+            or not 0 < len(name) <= 64
+            or name in seen
+            or not is_text(name)
+        ):
             raise WireError("a column's name is not a string of 1 to 64 characters, or comes twice")
         if not isinstance(kind, str) or kind not in COLUMN_TYPES:
             raise WireError(f"column {name}: type is not one of {', '.join(COLUMN_TYPES)}")
@@ -233,6 +243,8 @@ def _check_dictionary(name: str, words: Any) -> None:
         raise WireError(f"column {name}: its dictionary is missing or too long")
     if not all(isinstance(word, str) and len(word) <= MAX_STRING for word in words):
         raise WireError(f"column {name}: a dictionary word is not a string up to {MAX_STRING}")
+    if not all(is_text(word) for word in words):
+        raise WireError(f"column {name}: a dictionary word holds a character no text has")
 
 
 def _check_documents(header: dict[str, Any]) -> None:
@@ -248,6 +260,13 @@ def _check_documents(header: dict[str, Any]) -> None:
             and isinstance(document.get("body"), dict)
         ):
             raise WireError("a document is not {kind, time, body}")
+
+
+def is_text(word: str) -> bool:
+    """Whether every store can hold it: no NUL, and no lone surrogate (JSON may spell both)."""
+    if "\0" in word:
+        return False
+    return word.isascii() or not any("\ud800" <= c <= "\udfff" for c in word)
 
 
 def _is_count(value: Any, most: int) -> bool:
