@@ -1,0 +1,120 @@
+"""Marks of what must be rolled up again: a (table, resource, UTC day) for each.
+
+A mark is made durable *before* the rows it speaks of are inserted, so that no crash between the
+two leaves a rollup that nobody corrects. Because of that order a mark may be read before its
+rows are there: ``take`` therefore leaves marks alone until any insert behind them has either
+succeeded or timed out (``SETTLED``), and ``clear`` forgets a mark only if it was not renewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlmodel import Session, col, select
+
+from controller.store.tables import DirtyDay
+
+SETTLED = timedelta(seconds=45)
+"""Age at which the insert behind a mark is over: inserts time out at 30 s."""
+
+_CHUNK = 5_000
+"""Rows of one executemany: bounds the memory of a mark over millions of resource-days."""
+
+
+class Mark(NamedTuple):
+    """One resource-day to compute again, and the generation it had when it was read."""
+
+    resource: int
+    day: date
+    generation: int
+
+
+def first_generation(now: datetime) -> int:
+    """The generation of a mark that did not stand yet: microseconds, so that a mark that was
+    cleared and set again is never taken for the old one."""
+    return int(now.timestamp() * 1_000_000)
+
+
+def mark_dirty(
+    session: Session, table: str, resource_days: Iterable[tuple[int, date]], now: datetime
+) -> None:
+    """Marks (resource id, UTC day) pairs of sample table ``table``; a mark that stands is renewed.
+
+    Call it inside ``Database.write()`` and let that block end before the rows are inserted.
+    """
+    pairs = sorted(set(resource_days))
+    connection = session.connection()
+    sqlite = connection.dialect.name == "sqlite"
+    for start in range(0, len(pairs), _CHUNK):
+        rows = [
+            {
+                "sample_table": table,
+                "resource_id": resource,
+                "day": day,
+                "generation": first_generation(now),
+                "marked": now,
+            }
+            for resource, day in pairs[start : start + _CHUNK]
+        ]
+        renewed = {"generation": col(DirtyDay.generation) + 1, "marked": now}
+        keys = ["sample_table", "resource_id", "day"]
+        if sqlite:
+            connection.execute(
+                sqlite_insert(DirtyDay).on_conflict_do_update(index_elements=keys, set_=renewed),
+                rows,
+            )
+        else:
+            connection.execute(
+                postgresql_insert(DirtyDay).on_conflict_do_update(
+                    index_elements=keys, set_=renewed
+                ),
+                rows,
+            )
+
+
+def take(session: Session, table: str, now: datetime, *, limit: int = 50_000) -> list[Mark]:
+    """The settled marks of ``table``, newest days first: people look at today before last year."""
+    statement = (
+        select(col(DirtyDay.resource_id), col(DirtyDay.day), col(DirtyDay.generation))
+        .where(col(DirtyDay.sample_table) == table, col(DirtyDay.marked) <= now - SETTLED)
+        .order_by(col(DirtyDay.day).desc(), col(DirtyDay.resource_id))
+        .limit(limit)
+    )
+    return [Mark(*row) for row in session.exec(statement)]
+
+
+def clear(session: Session, table: str, marks: Sequence[Mark]) -> None:
+    """Forgets marks that were not renewed since they were taken."""
+    connection = session.connection()
+    for start in range(0, len(marks), _CHUNK):
+        for day, generation, resources in _grouped(marks[start : start + _CHUNK]):
+            connection.execute(
+                delete(DirtyDay).where(
+                    col(DirtyDay.sample_table) == table,
+                    col(DirtyDay.day) == day,
+                    col(DirtyDay.generation) == generation,
+                    col(DirtyDay.resource_id).in_(resources),
+                )
+            )
+
+
+def pending(session: Session, table: str) -> tuple[int, datetime | None]:
+    """How many resource-days wait to be rolled up, and when the oldest was marked."""
+    count, oldest = session.exec(
+        select(func.count(), func.min(col(DirtyDay.marked))).where(
+            col(DirtyDay.sample_table) == table
+        )
+    ).one()
+    return count, oldest
+
+
+def _grouped(marks: Sequence[Mark]) -> list[tuple[date, int, list[int]]]:
+    groups: dict[tuple[date, int], list[int]] = {}
+    for mark in marks:
+        groups.setdefault((mark.day, mark.generation), []).append(mark.resource)
+    return [(day, generation, resources) for (day, generation), resources in groups.items()]
