@@ -190,6 +190,13 @@ def inflate(wire: bytes) -> tuple[bytes, bytes]:
 
 def check_header(header: Any, payload_bytes: int) -> None:
     """Refuses a header that does not describe ``payload_bytes`` of columns; raises WireError."""
+    check_identity(header)
+    _check_columns(header, payload_bytes)
+    _check_documents(header)
+
+
+def check_identity(header: Any) -> None:
+    """Refuses a header without version, sender, number, table and row count; raises WireError."""
     if not isinstance(header, dict):
         raise WireError("header is not an object")
     if header.get("v") != VERSION:
@@ -202,8 +209,6 @@ def check_header(header: Any, payload_bytes: int) -> None:
         raise WireError("seq is not a non-negative integer")
     if not _is_count(header.get("rows"), MAX_ROWS):
         raise WireError(f"rows is not an integer of 0 to {MAX_ROWS}")
-    _check_columns(header, payload_bytes)
-    _check_documents(header)
 
 
 def _check_columns(header: dict[str, Any], payload_bytes: int) -> None:

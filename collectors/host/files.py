@@ -1,0 +1,53 @@
+"""Reading the kernel's small files: bytes in, bytes out, no decoding on the hot path."""
+
+from __future__ import annotations
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole file; raises OSError, whose text names the path."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
+
+
+def read_line(path: str) -> str:
+    """The file's text without surrounding blanks; "" where it is absent, empty or not for us."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip(" \t\r\n\0")
+    except OSError:
+        return ""
+
+
+def parse_pairs(text: bytes) -> dict[bytes, int]:
+    """Lines ``name[:] number [unit]`` (meminfo, vmstat, snmp6); other lines are left out."""
+    pairs: dict[bytes, int] = {}
+    for line in text.splitlines():
+        words = line.split(None, 2)
+        if len(words) >= 2 and words[1].isdigit():
+            pairs[words[0].rstrip(b":")] = int(words[1])
+    return pairs
+
+
+def parse_number(text: bytes, name: bytes) -> int | None:
+    """The number behind ``name`` at a line's start, without parsing the rest; None if absent."""
+    at = 0 if text.startswith(name) else text.find(b"\n" + name) + 1
+    if at == 0 and not text.startswith(name):
+        return None
+    words = text[at + len(name) : at + len(name) + 64].split(None, 1)
+    return int(words[0]) if words and words[0].isdigit() else None
+
+
+def parse_headed(text: bytes, group: bytes) -> dict[bytes, int]:
+    """The pair of lines ``Group: names…`` / ``Group: numbers…`` of snmp and netstat.
+
+    Empty where the kernel has no such group; raises ValueError where the pair does not match.
+    """
+    start = 0 if text.startswith(group) else text.find(b"\n" + group) + 1
+    if start == 0 and not text.startswith(group):
+        return {}
+    names, _, rest = text[start:].partition(b"\n")
+    numbers = rest.partition(b"\n")[0]
+    keys, values = names.split()[1:], numbers.split()[1:]
+    if not numbers.startswith(group) or len(keys) != len(values):
+        raise ValueError(f"group {group.decode()} has {len(keys)} names, {len(values)} numbers")
+    return {key: int(value) for key, value in zip(keys, values, strict=True)}
