@@ -7,11 +7,11 @@ query cannot forget it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Select
 
-SelectT = TypeVar("SelectT", bound=Select[Any])
+Row = TypeVarTuple("Row")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Scope:
         """Whether a row of this unit may be seen; a row of no unit is for the whole city only."""
         return self.unit_ids is None or (unit_id is not None and unit_id in self.unit_ids)
 
-    def limit(self, statement: SelectT, unit_column: ColumnElement[Any] | Any) -> SelectT:
+    def limit(self, statement: Select[*Row], unit_column: ColumnElement[Any] | Any) -> Select[*Row]:
         """``statement`` with rows of other units left out."""
         if self.unit_ids is None:
             return statement

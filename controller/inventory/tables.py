@@ -45,7 +45,10 @@ class UnitVersion(SQLModel, table=True):
     """A unit's name and place in the tree during [since, until)."""
 
     __tablename__ = "unit_version"
-    __table_args__ = (UniqueConstraint("unit_id", "since"), Index("ix_unit_version_parent", "parent_id"))
+    __table_args__ = (
+        UniqueConstraint("unit_id", "since"),
+        Index("ix_unit_version_parent", "parent_id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     unit_id: int = Field(foreign_key="unit.id", index=True)
