@@ -34,11 +34,23 @@ class User(SQLModel, table=True):
     unit_id: int | None = Field(default=None, foreign_key="unit.id")
     must_change_password: bool = False
     disabled: bool = False
-    failed_logins: int = 0
-    locked_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     language: str = "zh"
     created: datetime = Field(sa_type=UtcDateTime)
     last_login: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class LoginFailure(SQLModel, table=True):
+    """Failed logins of one user name or one address within the window.
+
+    Keyed on what was typed, not on users that exist: a lockout tells nobody which names do.
+    """
+
+    __tablename__ = "login_failure"
+
+    key: str = Field(primary_key=True, max_length=160)
+    count: int = 0
+    since: datetime = Field(sa_type=UtcDateTime)
+    locked_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class LoginSession(SQLModel, table=True):

@@ -1,0 +1,45 @@
+"""Who may do what: the one role matrix.
+
+System, security and audit administration are three roles that no user holds together
+(GB/T 22239-2019 8.1.4.2 d): a user has exactly one role.
+"""
+
+from __future__ import annotations
+
+from controller.access.tables import ROLES
+
+LOCAL = "local"
+"""Whoever works on the data folder itself (commands with ``--data``): may do everything."""
+
+BOUND = frozenset({"county_admin", "unit"})
+"""Roles that are bound to a unit and see its subtree only."""
+
+CITYWIDE = tuple(role for role in ROLES if role not in BOUND)
+
+READERS = ("system_admin", "auditor", "ops", "engineer", "provider", "county_admin", "unit")
+
+MATRIX: dict[str, tuple[str, ...]] = {
+    "inventory.read": ROLES,
+    "inventory.write": ("system_admin", "ops"),
+    "usage.read": READERS,
+    "samples.import": ("system_admin", "ops"),
+    "samples.write": ("system_admin", "ops"),
+    "agents.read": READERS,
+    "agents.manage": ("system_admin", "ops", "county_admin"),
+    "users.read": ("security_admin", "auditor"),
+    "users.manage": ("security_admin",),
+    "tokens.manage": ("security_admin",),
+    "audit.read": ("auditor",),
+    "system.read": ("system_admin", "ops"),
+}
+"""Action -> roles. Routes say ``require(*MATRIX["agents.manage"])``, or ``may("agents.manage")``."""
+
+
+def check_binding(role: str, unit_id: int | None) -> None:
+    """Raises ValueError unless the role exists and a unit is given exactly where one is needed."""
+    if role not in ROLES:
+        raise ValueError(f"no role {role!r}; there are {', '.join(ROLES)}")
+    if role in BOUND and unit_id is None:
+        raise ValueError(f"role {role} is bound to a unit: name it")
+    if role not in BOUND and unit_id is not None:
+        raise ValueError(f"role {role} serves the whole city: it takes no unit")

@@ -1,0 +1,54 @@
+"""The HTTP application: every capability's routes on one runtime."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from sqlmodel import Session
+
+from controller import errors, health, openapi
+from controller.access.api import router as access_router
+from controller.access.scope import CITY
+from controller.inventory import units
+from controller.middleware import RequestMetrics, RequestMiddleware
+from controller.runtime import Runtime
+
+ROUTERS = (
+    health.router,
+    access_router,
+)
+"""Every router of the controller, in the order of the OpenAPI document."""
+
+
+def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> FastAPI:
+    """The application. It owns nothing: the caller closes the runtime's stores.
+
+    ``local_token_hash``: SHA-256 of a bearer token that may do everything, for commands that run
+    the API in their own process on a data folder.
+    """
+    app = FastAPI(
+        title="Yunxun 云巡",
+        version=version("yunxun"),
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    app.state.runtime = runtime
+    app.state.local_token_hash = local_token_hash
+    app.state.subtree = units.subtree
+    app.state.find_unit_id = _find_unit_id
+    app.state.metrics = CollectorRegistry()
+    errors.install(app)
+    openapi.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(RequestMiddleware, metrics=RequestMetrics(app.state.metrics))
+    return app
+
+
+def _find_unit_id(session: Session, code: str, at: datetime) -> int:
+    """Raises NotFound."""
+    return units.find_unit(session, CITY, code, at).id

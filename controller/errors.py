@@ -1,0 +1,116 @@
+"""Every error leaves as one shape: an RFC 9457 problem document with the id of the request.
+
+Browsers that ask for HTML get a page instead, if the web part has set ``app.state.problem_page``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from controller.problems import Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+ProblemPage = Callable[[Request, Problem, str], Response]
+"""(request, problem, id of the request) -> page; may also be a redirect to the login."""
+
+log = logging.getLogger("yunxun.api")
+
+
+def request_id(request: Request) -> str:
+    """Given by our middleware to every request; quoted in the answer, the log and the page."""
+    found: str = request.scope.get("state", {}).get("request_id", "")
+    return found
+
+
+def answer(request: Request, problem: Problem) -> Response:
+    """The response to a problem, as a document or, for a browser, as a page."""
+    page: ProblemPage | None = getattr(request.app.state, "problem_page", None)
+    if page is not None and wants_html(request):
+        response = page(request, problem, request_id(request))
+        response.headers.update(problem.headers)
+        return response
+    return JSONResponse(
+        problem.body(request_id(request)),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def wants_html(request: Request) -> bool:
+    """A browser's own navigation or htmx, never a call of the API."""
+    if request.url.path.startswith("/api/"):
+        return False
+    return "text/html" in request.headers.get("accept", "") or "hx-request" in request.headers
+
+
+def install(app: FastAPI) -> None:
+    """Hand every kind of exception to ``answer``."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return answer(request, error)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"where": ".".join(str(part) for part in each["loc"]), "message": each["msg"]}
+        for each in error.errors()[:20]
+    ]
+    detail = "; ".join(f"{each['where']}: {each['message']}" for each in errors[:3])
+    return answer(request, Problem(422, "invalid request", detail, errors=errors))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase.lower()
+    detail = error.detail if error.detail and error.detail.lower() != title else ""
+    if error.status_code in (404, 405):
+        detail = f"{request.method} {request.url.path}"
+    return answer(
+        request, Problem(error.status_code, title, detail, headers=dict(error.headers or {}))
+    )
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    """Locked for longer than we wait, full, or gone: the caller may try again."""
+    log.error("database unavailable", extra=_context(request), exc_info=error)
+    return answer(
+        request,
+        Problem(
+            503,
+            "database unavailable",
+            "the relational database did not answer; try again",
+            headers={"Retry-After": "5"},
+        ),
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", extra=_context(request), exc_info=error)
+    return answer(
+        request,
+        Problem(500, "internal error", "this is our fault; quote the instance to the ops team"),
+    )
+
+
+def _context(request: Request) -> dict[str, Any]:
+    return {"request": request_id(request), "method": request.method, "path": request.url.path}
