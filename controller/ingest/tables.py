@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column
+from sqlalchemy import JSON, BigInteger, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from controller.store.relational import UtcDateTime
@@ -48,19 +48,27 @@ class Agent(SQLModel, table=True):
     last_seen: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_sample: datetime | None = Field(default=None, sa_type=UtcDateTime)
     clock_skew_s: float | None = None
+    token_id: int | None = Field(default=None, foreign_key="enrolment_token.id", index=True)
+    """The token it enrolled with."""
     address: str = ""
     demo: bool = False
 
 
 class AgentEpoch(SQLModel, table=True):
-    """One spool's life: every seq up to ``acked_through`` is stored, and ``beyond`` above it."""
+    """One spool's life: every seq up to ``acked_through`` is stored, and ``beyond`` above it.
+
+    seq starts at 1.
+    """
 
     __tablename__ = "agent_epoch"
 
     agent_id: str = Field(primary_key=True, foreign_key="agent.id", max_length=32)
     epoch: str = Field(primary_key=True, max_length=64)
     acked_through: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
-    beyond: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    beyond: list[list[int]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Closed ranges [first, last], ascending."""
+    marks: dict[str, list[Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Some numbers with [digest of the content, arrival in ms since 1970]; to notice clones."""
     first_seen: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -71,6 +79,7 @@ class SetAside(SQLModel, table=True):
     """
 
     __tablename__ = "set_aside"
+    __table_args__ = (UniqueConstraint("kind", "agent_id", "subject"),)
 
     id: int | None = Field(default=None, primary_key=True)
     kind: str = Field(index=True)
