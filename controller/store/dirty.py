@@ -9,7 +9,7 @@ succeeded or timed out (``SETTLED``), and ``clear`` forgets a mark only if it wa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, func
@@ -17,13 +17,17 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
-from controller.store.tables import DirtyDay
+from controller.store.tables import DirtyDay, Watermark
 
 SETTLED = timedelta(seconds=45)
 """Age at which the insert behind a mark is over: inserts time out at 30 s."""
 
 _CHUNK = 5_000
 """Rows of one executemany: bounds the memory of a mark over millions of resource-days."""
+
+
+_EARLIEST = "earliest."
+"""Watermark of the first day marked, with the table's name behind it."""
 
 
 class Mark(NamedTuple):
@@ -48,8 +52,11 @@ def mark_dirty(
     Call it inside ``Database.write()`` and let that block end before the rows are inserted.
     """
     pairs = sorted(set(resource_days))
+    if not pairs:
+        return
     connection = session.connection()
     sqlite = connection.dialect.name == "sqlite"
+    _note_earliest(session, table, min(day for _, day in pairs))
     for start in range(0, len(pairs), _CHUNK):
         rows = [
             {
@@ -75,6 +82,31 @@ def mark_dirty(
                 ),
                 rows,
             )
+
+
+def earliest_day(session: Session, table: str) -> date | None:
+    """The first UTC day of ``table`` that was ever marked; None if none was.
+
+    Rows that come live are not marked. So samples are no older than this day or the day on which
+    this system was first used, whichever is earlier.
+    """
+    noted = session.get(Watermark, _EARLIEST + table)
+    return None if noted is None else noted.at.date()
+
+
+def _note_earliest(session: Session, table: str, day: date) -> None:
+    """Keeps the smallest day ever marked; concurrent writers cannot raise it again."""
+    midnight = datetime.combine(day, time(), UTC)
+    connection = session.connection()
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    insert = make(Watermark).values(name=_EARLIEST + table, at=midnight)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"at": insert.excluded.at},
+            where=col(Watermark.at) > insert.excluded.at,
+        )
+    )
 
 
 def take(session: Session, table: str, now: datetime, *, limit: int = 50_000) -> list[Mark]:

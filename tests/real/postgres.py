@@ -75,18 +75,34 @@ def private_cluster() -> Iterator[Cluster]:
         folder.chmod(0o755)
         data = folder / "data"
         _run(
-            [*as_user, str(binaries / "initdb"), "-D", str(data), "-U", user]
-            + ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
+            *as_user,
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            user,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
         )
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
         _run(
-            [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log")]
-            + ["-o", options, "-w", "start"]
+            *as_user,
+            str(binaries / "pg_ctl"),
+            "-D",
+            str(data),
+            "-l",
+            str(folder / "log"),
+            "-o",
+            options,
+            "-w",
+            "start",
         )
         try:
             yield Cluster(folder, user)
         finally:
-            _run([*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"])
+            _run(*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -95,7 +111,7 @@ def _own_name() -> str:
     return subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _run(command: list[str]) -> None:
+def _run(*command: str) -> None:
     # The server inherits its starter's descriptors: with a pipe we would wait for its end.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(
