@@ -18,16 +18,6 @@ def read_line(path: str) -> str:
         return ""
 
 
-def parse_pairs(text: bytes) -> dict[bytes, int]:
-    """Lines ``name[:] number [unit]`` (meminfo, vmstat, snmp6); other lines are left out."""
-    pairs: dict[bytes, int] = {}
-    for line in text.splitlines():
-        words = line.split(None, 2)
-        if len(words) >= 2 and words[1].isdigit():
-            pairs[words[0].rstrip(b":")] = int(words[1])
-    return pairs
-
-
 def parse_number(text: bytes, name: bytes) -> int | None:
     """The number behind ``name`` at a line's start, without parsing the rest; None if absent."""
     at = 0 if text.startswith(name) else text.find(b"\n" + name) + 1

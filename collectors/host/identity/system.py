@@ -80,7 +80,7 @@ def read_machine_id(root: str) -> str:
 
 
 def read_virtualisation(sys: str, root: str, cpu_says_virtual: bool) -> str:
-    """ "container:docker", "kvm", "vmware", "openstack" …, "vm" (some), "none" or "" (cannot tell)."""
+    """The container manager, hypervisor or cloud; "vm" (unnamed), "none", "" (cannot tell)."""
     container = read_container(root)
     if container:
         return f"container:{container}"

@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from collectors.host.contract import Values
-from collectors.host.files import parse_number, parse_pairs, read_bytes
+from collectors.host.files import parse_number, read_bytes
 from collectors.rates import put, rate, share
 
 
@@ -71,20 +71,26 @@ def parse_meminfo(text: bytes) -> Levels:
 
     Kernels before 3.14 (CentOS 6) have no MemAvailable: free and caches stand in for it.
     """
-    kib = parse_pairs(text)
-    total = kib.get(b"MemTotal")
+    total = parse_number(text, b"MemTotal:")
     if not total:
         raise ValueError("/proc/meminfo has no MemTotal")
-    cached = kib.get(b"Cached", 0) + kib.get(b"SReclaimable", 0)
-    free = kib.get(b"MemFree", 0) + kib.get(b"Buffers", 0) + cached - kib.get(b"Shmem", 0)
-    available = kib.get(b"MemAvailable", max(0, free))
+    cached = kib(text, b"Cached:") + kib(text, b"SReclaimable:")
+    available = parse_number(text, b"MemAvailable:")
+    if available is None:
+        free = kib(text, b"MemFree:") + kib(text, b"Buffers:") + cached - kib(text, b"Shmem:")
+        available = max(0, free)
     return Levels(
-        total * 1024,
-        min(available, total) * 1024,
-        cached * 1024,
-        kib.get(b"SwapTotal", 0) * 1024,
-        kib.get(b"SwapFree", 0) * 1024,
+        total * 1024.0,
+        min(available, total) * 1024.0,
+        cached * 1024.0,
+        kib(text, b"SwapTotal:") * 1024.0,
+        kib(text, b"SwapFree:") * 1024.0,
     )
+
+
+def kib(text: bytes, name: bytes) -> int:
+    """One level of meminfo; 0 where this kernel has none."""
+    return parse_number(text, name) or 0
 
 
 def mean_levels(looks: list[Levels]) -> Levels:
