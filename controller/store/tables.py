@@ -33,6 +33,19 @@ class Watermark(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
 
 
+class LateRows(SQLModel, table=True):
+    """Raw rows that came when their bucket could no longer be computed: what it was made of may
+    have expired, so it stays as it is and the rows are counted here."""
+
+    __tablename__ = "late_rows"
+
+    sample_table: str = Field(primary_key=True, max_length=32)
+    resource_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    rows: int = Field(sa_column=Column(BigInteger, nullable=False))
+    seen: datetime = Field(sa_type=UtcDateTime)
+
+
 class WorkerLock(SQLModel, table=True):
     """Who does the scheduled work: the holder renews before ``expires``, else another takes over."""
 

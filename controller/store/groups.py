@@ -1,0 +1,77 @@
+"""The two tables beside the catalogue's: sums by owner, and the register's intervals to join.
+
+``group_5m`` holds, for each (unit, system, site, zone) and five minutes, the sums of use and of
+the allocation of those resources that have data. What is *held* is not in it: it comes from the
+register at query time, so a VM that never reported still counts as missing.
+
+``holding`` holds whole snapshots of the register. A snapshot's number is the hash of its content
+and every query names the one it wants, so there is nothing to swap and no half-written state:
+one block into one partition is there or is not.
+"""
+
+from __future__ import annotations
+
+from controller.settings import Settings
+from controller.store.ddl import create_statement
+
+GROUP_KEY = ("unit", "system", "site", "zone")
+"""0 is none."""
+
+GROUP_SUMS = (
+    "n",
+    "vcpu_present",
+    "vcpu_known",
+    "cpu_used_cores",
+    "mem_present",
+    "mem_known",
+    "mem_used_bytes",
+    "disk_present",
+    "disk_known",
+    "disk_used_bytes",
+    "net_n",
+    "net_rx_bytes_s",
+    "net_tx_bytes_s",
+)
+"""``…_present`` is the allocation (or, where none is registered, the size measured) of those with
+data; ``…_known`` the registered part of it, to hold against what is held. ``n`` counts resources
+with a row, ``net_n`` those with network figures."""
+
+
+def create_statements(settings: Settings) -> list[str]:
+    """CREATE TABLE of both; an ``extra`` of ``ddl.ensure``."""
+    group = [f"{name} UInt32 CODEC(ZSTD(1))" for name in GROUP_KEY]
+    group.append("time DateTime('UTC') CODEC(DoubleDelta, ZSTD(1))")
+    group += [f"{name} Float32 CODEC(ZSTD(1))" for name in GROUP_SUMS]
+    group += ["version UInt64 CODEC(ZSTD(1))", "arrived DateTime('UTC') CODEC(ZSTD(1))"]
+    holding = [
+        "snapshot UInt64",
+        "resource UInt32",
+        "since Int64",
+        "until Int64",
+        *(f"{name} UInt32" for name in GROUP_KEY),
+        "vcpu Float64",
+        "mem_bytes Float64",
+        "disk_bytes Float64",
+        "version UInt64",
+        "written DateTime('UTC')",
+    ]
+    cluster = settings.samples.cluster
+    return [
+        # Kept as long as hourly rows: it is small, and it keeps a unit's percentiles exact.
+        *create_statement(
+            "group_5m",
+            group,
+            version="version",
+            order=", ".join((*GROUP_KEY, "time")),
+            days=settings.retention.hourly_days,
+            cluster=cluster,
+        ),
+        *create_statement(
+            "holding",
+            holding,
+            version="version",
+            order="resource, since",
+            partition="snapshot",
+            cluster=cluster,
+        ),
+    ]

@@ -1,0 +1,267 @@
+"""The statements that compute rollups. Every one recomputes from de-duplicated rows (FINAL) and
+writes whole buckets with a higher version; nothing is ever added to what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from collectors.catalog import Table
+from controller.store import statistics as st
+from controller.store.groups import GROUP_KEY, GROUP_SUMS
+
+LONGEST_COARSE_S = 31 * st.DAY_S
+"""The coarsest import: a month."""
+
+_COARSE_METRICS = (
+    "cpu_used_pct",
+    "cpu_count",
+    "mem_used_bytes",
+    "mem_used_pct",
+    "mem_total_bytes",
+    "disk_used_bytes",
+    "disk_used_pct",
+    "disk_total_bytes",
+    "net_rx_bytes_s",
+    "net_tx_bytes_s",
+)
+"""What the group sums are made of."""
+
+
+class Piece(NamedTuple):
+    """What one statement computes: buckets starting in [start, end), epoch seconds."""
+
+    start: int
+    end: int
+    version: int
+    """Of the rows it writes; the highest one counts."""
+    resources: Sequence[int] | None = None
+    """``None``: all."""
+    raw_cutoff: int = 0
+    """Rollup rows made of raw rows that arrived by then are left alone; 0: there can be none."""
+    rolled_cutoff: int = 0
+    """The same for what is made of five-minute rows."""
+
+    @property
+    def which(self) -> str:
+        """Condition on the resource."""
+        if self.resources is None:
+            return "1"
+        return f"resource IN ({', '.join(str(int(each)) for each in self.resources)})"
+
+
+def window(column: str, start: int, end: int) -> str:
+    """``column`` in [start, end), epoch seconds, in a form the index is used for."""
+    return f"{column} >= {st.moment(start)} AND {column} < {st.moment(end)}"
+
+
+def guarded(table: str, which: str, start: int, end: int, cutoff: int) -> str:
+    """(resource, instance, time) of rollup rows in the window that must not be computed again:
+    rows they were made of arrived by ``cutoff`` and may be gone since."""
+    return (
+        f"SELECT resource, instance, time FROM {table} FINAL "
+        f"WHERE {which} AND {window('time', start, end)} AND arrived <= toDateTime({cutoff}, 'UTC')"
+    )
+
+
+def five_minutes(table: Table, piece: Piece) -> str:
+    """INSERT of ``T_5m``. One source speaks for a bucket: the best by ``statistics.priority``,
+    among imports the latest one."""
+    which, (start, end, version) = piece.which, piece[:3]
+    metrics = ",\n    ".join(
+        f"{st.rolled(m.name, m.rollup, 'interval_s', 'time')} AS {m.name}_" for m in table.metrics
+    )
+    keep = ""
+    if piece.raw_cutoff:
+        keep = (
+            "\n  WHERE (resource, instance, bucket) NOT IN "
+            f"({guarded(f'{table.name}_5m', which, start, end, piece.raw_cutoff)})"
+        )
+    names = ", ".join(table.names)
+    outer = ", ".join(f"{name}_" for name in table.names)
+    return f"""
+INSERT INTO {table.name}_5m (resource, instance, time, seconds, {names}, version, arrived)
+SELECT resource, instance, bucket, least(seconds, {st.BUCKET_S}), {outer}, {version}, first_arrived
+FROM (
+  SELECT resource, instance, {st.bucket("time")} AS bucket, source,
+    sum(interval_s) AS seconds,
+    {metrics},
+    min(arrived) AS first_arrived, max(version) AS batch
+  FROM {table.name} FINAL
+  WHERE {which} AND {window("time", start, end)}
+  GROUP BY resource, instance, bucket, source
+){keep}
+ORDER BY resource, instance, bucket, {st.priority("source")}, batch DESC, source
+LIMIT 1 BY resource, instance, bucket"""
+
+
+def late_rows(table: Table, piece: Piece) -> str:
+    """(resource, late) raw rows that came after their bucket was computed for the last time."""
+    which, (start, end) = piece.which, piece[:2]
+    return f"""
+SELECT resource, count() AS late FROM (
+  SELECT resource, instance, {st.bucket("time")} AS bucket, arrived
+  FROM {table.name} FINAL WHERE {which} AND {window("time", start, end)}
+) AS raw INNER JOIN (
+  SELECT resource, instance, toDateTime(time, 'UTC') AS bucket, version
+  FROM {table.name}_5m FINAL WHERE {which} AND {window("time", start, end)}
+    AND arrived <= toDateTime({piece.raw_cutoff}, 'UTC')
+) AS done USING (resource, instance, bucket)
+WHERE toUnixTimestamp(arrived) > intDiv(version, 1000000)
+GROUP BY resource ORDER BY resource"""
+
+
+def hours(table: Table, piece: Piece) -> str:
+    """INSERT of ``T_1h`` from ``T_5m``; the piece starts on an hour."""
+    which, (start, end, version) = piece.which, piece[:3]
+    metrics = ",\n  ".join(
+        f"{st.rolled(f's.{m.name}', m.rollup, 's.seconds', 's.time')}" for m in table.metrics
+    )
+    keep = ""
+    if piece.rolled_cutoff:
+        keep = (
+            "\nHAVING (resource, instance, hour) NOT IN "
+            f"({guarded(f'{table.name}_1h', which, start, end, piece.rolled_cutoff)})"
+        )
+    names = ", ".join(table.names)
+    return f"""
+INSERT INTO {table.name}_1h (resource, instance, time, seconds, {names}, version, arrived)
+SELECT resource, instance, {st.bucket("s.time", st.HOUR_S)} AS hour,
+  least(sum(s.seconds), {st.HOUR_S}),
+  {metrics},
+  {version}, min(s.arrived)
+FROM {table.name}_5m AS s FINAL
+WHERE {which} AND {window("s.time", start, end)}
+GROUP BY resource, instance, hour{keep}"""
+
+
+def coarse_buckets(
+    table: str, which: str, span: tuple[int, int], metrics: Sequence[str], finer: str
+) -> str:
+    """Rows of a coarse table spread over the five-minute buckets they cover, each bucket with the
+    whole row's values, where ``finer`` (a query of resource, time) has nothing.
+
+    Of several rows over one bucket the finest speaks, then the best source, then the latest.
+    """
+    names = ", ".join(metrics)
+    start, end = span
+    up = st.BUCKET_S - 1  # a bucket belongs to the row that covers its start
+    begins = f"intDiv(toUnixTimestamp(time) + {up}, {st.BUCKET_S})"
+    ends = f"intDiv(toUnixTimestamp(time) + toUInt32(interval_s) + {up}, {st.BUCKET_S})"
+    first = f"toUInt32(greatest({begins}, {(start + up) // st.BUCKET_S}))"
+    last = f"toUInt32(least({ends}, {(end + up) // st.BUCKET_S}))"
+    return f"""
+SELECT * FROM (
+  SELECT resource, toDateTime(number * {st.BUCKET_S}, 'UTC') AS bucket, {names}, arrived
+  FROM (
+    SELECT resource, source, interval_s, version, arrived, {names},
+      arrayJoin(range({first}, greatest({first}, {last}))) AS number
+    FROM {table} FINAL
+    WHERE {which} AND instance = ''
+      AND {window("time", start - LONGEST_COARSE_S, end)}
+      AND toUnixTimestamp(time) + interval_s > {start}
+  )
+  ORDER BY resource, number, interval_s, {st.priority("source")}, version DESC, source
+  LIMIT 1 BY resource, number
+) WHERE (resource, bucket) NOT IN ({finer})"""
+
+
+def has_coarse(table: Table, start: int, end: int) -> str:
+    """Whether any coarse row covers a part of the window: one row, ``n``."""
+    return (
+        f"SELECT count() AS n FROM {table.name}_coarse "
+        f"WHERE {window('time', start - LONGEST_COARSE_S, end)} "
+        f"AND toUnixTimestamp(time) + interval_s > {start}"
+    )
+
+
+USED_MEMORY = "if(isNaN(mem_used_bytes), mem_used_pct / 100 * {size}, mem_used_bytes)"
+USED_DISK = "if(isNaN(disk_used_bytes), disk_used_pct / 100 * {size}, disk_used_bytes)"
+"""A platform may give only the share; it is of the size."""
+
+
+def groups(table: Table, piece: Piece, *, snapshot: int, coarse: bool) -> str:
+    """INSERT of ``group_5m``: sums by the owner of the register's ``snapshot`` at the row's time.
+
+    ``coarse``: coarse rows may cover a part of the window.
+    """
+    start, end, version = piece[:3]
+    names = ", ".join(_COARSE_METRICS)
+    rows = (
+        f"SELECT resource, toDateTime(time, 'UTC') AS bucket, {names}, arrived "
+        f"FROM {table.name}_5m FINAL WHERE instance = '' AND {window('time', start, end)}"
+    )
+    if coarse:
+        finer = (
+            f"SELECT resource, toDateTime(time, 'UTC') FROM {table.name}_5m FINAL "
+            f"WHERE instance = '' AND {window('time', start, end)}"
+        )
+        spread = coarse_buckets(f"{table.name}_coarse", "1", (start, end), _COARSE_METRICS, finer)
+        rows = f"{rows} UNION ALL {spread}"
+    sums = {
+        "n": "count()",
+        "vcpu_present": "sumIf(size_cpu, cpu_ok)",
+        "vcpu_known": "sumIf(vcpu, cpu_ok AND not isNaN(vcpu))",
+        "cpu_used_cores": "sumIf(cpu_used_pct / 100 * size_cpu, cpu_ok)",
+        "mem_present": "sumIf(size_mem, mem_ok)",
+        "mem_known": "sumIf(mem_bytes, mem_ok AND not isNaN(mem_bytes))",
+        "mem_used_bytes": "sumIf(used_mem, mem_ok)",
+        "disk_present": "sumIf(size_disk, disk_ok)",
+        "disk_known": "sumIf(disk_bytes, disk_ok AND not isNaN(disk_bytes))",
+        "disk_used_bytes": "sumIf(used_disk, disk_ok)",
+        "net_n": "countIf(not isNaN(net_rx_bytes_s) OR not isNaN(net_tx_bytes_s))",
+        "net_rx_bytes_s": st.total("net_rx_bytes_s"),
+        "net_tx_bytes_s": st.total("net_tx_bytes_s"),
+    }
+    keys = ", ".join(GROUP_KEY)
+    keep = ""
+    if piece.rolled_cutoff:
+        keep = f" AND bucket NOT IN ({_guarded_groups(piece)})"
+    return f"""
+INSERT INTO group_5m ({keys}, time, {", ".join(GROUP_SUMS)}, version, arrived)
+SELECT {keys}, bucket, {", ".join(f"{sums[name]} AS s_{name}" for name in GROUP_SUMS)},
+  {version}, min(arrived)
+FROM (
+  SELECT *, if(isNaN(vcpu), cpu_count, vcpu) AS size_cpu,
+    if(isNaN(mem_bytes), mem_total_bytes, mem_bytes) AS size_mem,
+    if(isNaN(disk_bytes), disk_total_bytes, disk_bytes) AS size_disk,
+    {USED_MEMORY.format(size="size_mem")} AS used_mem,
+    {USED_DISK.format(size="size_disk")} AS used_disk,
+    not isNaN(cpu_used_pct) AND not isNaN(size_cpu) AS cpu_ok,
+    not isNaN(used_mem) AND not isNaN(size_mem) AS mem_ok,
+    not isNaN(used_disk) AND not isNaN(size_disk) AS disk_ok
+  FROM ({rows}) AS r
+  INNER JOIN (
+    SELECT resource, since, until, {keys}, vcpu, mem_bytes, disk_bytes
+    FROM holding FINAL WHERE snapshot = {int(snapshot)}
+  ) AS h ON r.resource = h.resource
+  WHERE toInt64(toUnixTimestamp(bucket)) >= h.since AND toInt64(toUnixTimestamp(bucket)) < h.until
+    {keep}
+)
+GROUP BY {keys}, bucket"""
+
+
+def vanished_groups(piece: Piece) -> str:
+    """INSERT of zeros over group rows that the computation of ``version`` no longer has."""
+    keys = ", ".join(GROUP_KEY)
+    start, end, version = piece[:3]
+    keep = f" AND time NOT IN ({_guarded_groups(piece)})" if piece.rolled_cutoff else ""
+    zeros = ", ".join("0" for _ in GROUP_SUMS)
+    return f"""
+INSERT INTO group_5m ({keys}, time, {", ".join(GROUP_SUMS)}, version, arrived)
+SELECT {keys}, time, {zeros}, {version}, arrived
+FROM group_5m FINAL
+WHERE {window("time", start, end)} AND n > 0 AND version < {version}{keep}"""
+
+
+def _guarded_groups(piece: Piece) -> str:
+    return (
+        f"SELECT time FROM group_5m FINAL WHERE {window('time', piece.start, piece.end)} "
+        f"AND arrived <= toDateTime({piece.rolled_cutoff}, 'UTC')"
+    )
+
+
+def newest_version(table: str, start: int, end: int) -> str:
+    """Highest version among rollup rows of the window: one row, ``v``."""
+    return f"SELECT max(version) AS v FROM {table} WHERE {window('time', start, end)}"
