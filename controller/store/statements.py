@@ -36,8 +36,20 @@ _LITERALS = re.compile(
 )
 _READS = frozenset(("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK"))
 _WRITES = frozenset(
-    ("CREATE", "ALTER", "DROP", "TRUNCATE", "OPTIMIZE", "RENAME", "EXCHANGE", "DETACH", "ATTACH")
-    + ("DELETE", "UPDATE", "SYSTEM")
+    (
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "TRUNCATE",
+        "OPTIMIZE",
+        "RENAME",
+        "EXCHANGE",
+        "DETACH",
+        "ATTACH",
+        "DELETE",
+        "UPDATE",
+        "SYSTEM",
+    )
 )
 _OUTSIDE = re.compile(
     r"""\b(file|fileCluster|url|urlCluster|remote|remoteSecure|cluster|clusterAllReplicas
