@@ -19,6 +19,8 @@ MOST_MARKS = 48
 """Of older batches every other one is forgotten, so marks reach back over the spool's life."""
 
 VERSION_SEQ_LIMIT = 1 << 40
+LATE_MS = 120_000
+"""Longest that a request of a spool may be under way when the next spool's first one comes."""
 FRESH_MS = 600_000
 """A row this young was measured now, whatever its number says."""
 REUSE_MS = 1_800_000
@@ -39,9 +41,20 @@ class Conflict(Exception):  # noqa: N818 - a finding about two machines, not a f
 class Ledger:
     """One (agent, epoch). For one thread; the door's event loop."""
 
-    __slots__ = ("acked_through", "beyond", "changed", "first_seen", "marks", "salt")
+    __slots__ = (
+        "acked_through",
+        "agent",
+        "beyond",
+        "changed",
+        "epoch",
+        "first_seen",
+        "marks",
+        "salt",
+    )
 
     def __init__(self, agent: str, epoch: str, first_seen: datetime) -> None:
+        self.agent = agent
+        self.epoch = epoch
         self.acked_through = 0
         self.beyond: list[list[int]] = []
         """Closed ranges [first, last] above ``acked_through``, ascending, apart from each other."""
@@ -56,20 +69,17 @@ class Ledger:
         arrival, so that any order of any replays ends in the same rows."""
         return seq << 24 | self.salt
 
-    def admit(self, seq: int, digest: str, now_ms: int) -> bool:
-        """Notes a batch that came; False if it is an older number that is not remembered.
-
-        Raises Conflict if the number stood for another content.
-        """
+    def remembers(self, seq: int, digest: str) -> bool:
+        """Whether the number came before, with this content; Conflict if with another."""
         mark = self.marks.get(seq)
-        if mark is not None:
-            if mark.digest != digest:
-                raise Conflict(f"batch {seq} came twice with different content")
-            return True
-        if self.marks and seq < max(self.marks):
-            return False
-        self.note(seq, digest, now_ms)
-        return True
+        if mark is not None and mark.digest != digest:
+            raise Conflict(f"batch {seq} came twice with different content")
+        return mark is not None
+
+    @property
+    def highest(self) -> int:
+        """The highest number that came; 0 before the first."""
+        return max(self.marks, default=0)
 
     def note(self, seq: int, digest: str, arrived_ms: int) -> None:
         """Remembers what the number stands for."""
@@ -82,6 +92,14 @@ class Ledger:
             kept = sorted(self.marks)
             old, recent = kept[:-RECENT_MARKS], kept[-RECENT_MARKS:]
             self.marks = {s: self.marks[s] for s in old[::2] + recent}
+
+    def check_turn(self, seq: int, newest_ms: int, now_ms: int, after: Ledger) -> None:
+        """Raises Conflict if this spool counts on although ``after`` came later: an agent never
+        goes back to an old epoch, so two epochs by turns are two machines. A request that was
+        under way while the machine rebooted is not mistaken for one: its rows are older."""
+        since_ms = int(after.first_seen.timestamp() * 1000)
+        if seq > self.highest and (newest_ms > since_ms or now_ms > since_ms + LATE_MS):
+            raise Conflict("two spools send by turns")
 
     def check_age(self, seq: int, newest_ms: int, now_ms: int) -> None:
         """Raises Conflict if rows of now come under a number long passed: a restored or cloned
@@ -130,6 +148,8 @@ class Ledger:
     def row(self) -> dict[str, Any]:
         """Its columns in AgentEpoch."""
         return {
+            "agent_id": self.agent,
+            "epoch": self.epoch,
             "acked_through": self.acked_through,
             "beyond": [list(each) for each in self.beyond],
             "marks": {str(seq): list(mark) for seq, mark in self.marks.items()},

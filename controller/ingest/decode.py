@@ -35,7 +35,7 @@ class Layout:
     """The columns of a batch, checked: names, types and the dictionaries of strings."""
 
     def __init__(self, columns: list[list[str]], dictionaries: dict[str, list[str]]) -> None:
-        self.columns = {name: kind for name, kind in columns}
+        self.columns = {name: kind for name, kind in columns}  # noqa: C416 - mypy: lists are no pairs
         self.place = {name: f"c{i}" for i, name in enumerate(self.columns)}
         """Column name to field name of ``read``."""
         self.dictionaries = {

@@ -67,7 +67,9 @@ class AgentEpoch(SQLModel, table=True):
     acked_through: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     beyond: list[list[int]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     """Closed ranges [first, last], ascending."""
-    marks: dict[str, list[Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    marks: dict[str, list[Any]] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False)
+    )
     """Some numbers with [digest of the content, arrival in ms since 1970]; to notice clones."""
     first_seen: datetime = Field(sa_type=UtcDateTime)
 

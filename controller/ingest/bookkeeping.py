@@ -1,0 +1,282 @@
+"""What the door knows, written in groups: acknowledgements, sightings, what was set aside.
+
+None of it is needed for a batch to be safe (its rows are in the sample store before it is
+answered), so it is written every few seconds in one transaction and not per request. Documents
+are the exception: their effect is this register, so they are answered after its commit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, delete, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlmodel import Session, col, select
+
+from collectors.records import BatchId, Document
+from controller.ingest import set_aside
+from controller.ingest.acknowledgements import Conflict, Ledger, Mark
+from controller.ingest.directory import MOST_EPOCHS
+from controller.ingest.tables import Agent, AgentEpoch
+from controller.problems import Problem
+
+MOST_FACTS_BYTES = 256 << 10
+_CHUNK = 500
+
+
+class Sighting(NamedTuple):
+    """What was seen of an agent since the last write; None where nothing new."""
+
+    agent: str
+    last_seen: datetime
+    last_sample: datetime | None
+    clock_skew_s: float | None
+    address: str
+    version: str
+
+
+@dataclass
+class Pending:
+    """What is to be written."""
+
+    ledgers: list[dict[str, Any]] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    counts: dict[set_aside.Key, set_aside.Count] = field(default_factory=dict)
+    conflicts: dict[str, str] = field(default_factory=dict)
+    """Agent id to how it was noticed."""
+
+    def __bool__(self) -> bool:
+        return bool(self.ledgers or self.sightings or self.counts or self.conflicts)
+
+
+@dataclass
+class Written:
+    """What the write found in the register."""
+
+    ledgers: list[Ledger] = field(default_factory=list)
+    """All spools of the agents concerned, with what other processes wrote."""
+    conflicts: dict[str, str] = field(default_factory=dict)
+
+
+def write(
+    session: Session, pending: Pending, subjects: set_aside.Subjects, now: datetime
+) -> Written:
+    """Writes all of it inside the caller's transaction."""
+    written = Written(conflicts=dict(pending.conflicts))
+    _write_ledgers(session, pending.ledgers, written)
+    _write_sightings(session, pending.sightings)
+    for agent, reason in written.conflicts.items():
+        set_aside.merge(pending.counts, set_aside.CLONE, agent, reason, 1, now)
+    if written.conflicts:
+        session.execute(
+            update(Agent)
+            .where(col(Agent.id).in_(written.conflicts), col(Agent.state) == "active")
+            .values(state="conflict")
+        )
+    set_aside.write(session, pending.counts, subjects)
+    return written
+
+
+def _write_ledgers(session: Session, rows: list[dict[str, Any]], written: Written) -> None:
+    if not rows:
+        return
+    stored = {
+        (ledger.agent, ledger.epoch): ledger
+        for ledger in _read(session, {row["agent_id"] for row in rows})
+    }
+    for row in rows:
+        key = (row["agent_id"], row["epoch"])
+        ledger = stored.get(key)
+        if ledger is None:
+            ledger = stored[key] = Ledger(*key, row["first_seen"])
+        try:
+            ledger.merge(row["acked_through"], row["beyond"], row["marks"])
+        except Conflict as conflict:
+            written.conflicts[row["agent_id"]] = str(conflict)
+    upsert(session, [stored[row["agent_id"], row["epoch"]].row() for row in rows])
+    written.ledgers = list(stored.values())
+    _forget_old(session, written.ledgers)
+
+
+def _read(session: Session, agents: Iterable[str]) -> list[Ledger]:
+    ledgers: list[Ledger] = []
+    ids = sorted(agents)
+    for start in range(0, len(ids), _CHUNK):
+        statement = (
+            select(AgentEpoch)
+            .where(col(AgentEpoch.agent_id).in_(ids[start : start + _CHUNK]))
+            .with_for_update()
+        )
+        ledgers += [ledger_of(row) for row in session.exec(statement)]
+    return ledgers
+
+
+def ledger_of(row: AgentEpoch) -> Ledger:
+    """A ledger as it was last written."""
+    ledger = Ledger(row.agent_id, row.epoch, row.first_seen)
+    ledger.acked_through = row.acked_through
+    ledger.beyond = [list(each) for each in row.beyond]
+    ledger.marks = {int(seq): Mark(*mark) for seq, mark in row.marks.items()}
+    return ledger
+
+
+def upsert(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Puts ledger rows into the register."""
+    connection = session.connection()
+    sqlite = connection.dialect.name == "sqlite"
+    insert: Any = (sqlite_insert if sqlite else postgresql_insert)(AgentEpoch)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["agent_id", "epoch"],
+            set_={
+                name: getattr(insert.excluded, name)
+                for name in ("acked_through", "beyond", "marks")
+            },
+        ),
+        rows,
+    )
+
+
+def _forget_old(session: Session, ledgers: list[Ledger]) -> None:
+    by_agent: dict[str, list[Ledger]] = {}
+    for ledger in ledgers:
+        by_agent.setdefault(ledger.agent, []).append(ledger)
+    for agent, spools in by_agent.items():
+        if len(spools) > MOST_EPOCHS:
+            spools.sort(key=lambda each: each.first_seen)
+            session.execute(
+                delete(AgentEpoch).where(
+                    col(AgentEpoch.agent_id) == agent,
+                    col(AgentEpoch.epoch).in_([s.epoch for s in spools[:-MOST_EPOCHS]]),
+                )
+            )
+
+
+def _write_sightings(session: Session, sightings: list[Sighting]) -> None:
+    if not sightings:
+        return
+    table = Agent.__table__  # type: ignore[attr-defined]
+    for name in ("last_sample", "clock_skew_s", "version"):
+        rows = [
+            {"of": s.agent, "new": getattr(s, name)}
+            for s in sightings
+            if getattr(s, name) not in (None, "")
+        ]
+        if rows:
+            statement = update(table).where(table.c.id == bindparam("of"))
+            session.connection().execute(
+                statement.values({name: bindparam("new", type_=table.c[name].type)}), rows
+            )
+    session.connection().execute(
+        update(table)
+        .where(table.c.id == bindparam("of"))
+        .values(last_seen=bindparam("at", type_=table.c.last_seen.type), address=bindparam("from")),
+        [{"of": s.agent, "at": s.last_seen, "from": s.address} for s in sightings],
+    )
+
+
+class Delivery(NamedTuple):
+    """One batch of documents."""
+
+    id: BatchId
+    digest: str
+    documents: list[Document]
+    arrived: datetime
+
+
+def check_documents(documents: list[Document]) -> None:
+    """Raises Problem 422 for a document that cannot be kept."""
+    for document in documents:
+        try:
+            text = json.dumps(document.body, allow_nan=False, ensure_ascii=False)
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            raise Problem(422, "bad document", f"{document.kind}: not text") from None
+        except (ValueError, RecursionError):
+            raise Problem(422, "bad document", f"{document.kind}: NaN, or nested deep") from None
+        if "\\u0000" in text:
+            raise Problem(422, "bad document", f"{document.kind}: not text")
+        if size > MOST_FACTS_BYTES:
+            raise Problem(
+                422, "bad document", f"{document.kind}: over {MOST_FACTS_BYTES} bytes of JSON"
+            )
+
+
+def deliver(
+    session: Session, deliveries: list[Delivery], subjects: set_aside.Subjects, now: datetime
+) -> None:
+    """Takes documents in, each exactly once, inside the caller's transaction."""
+    ledgers = {
+        (ledger.agent, ledger.epoch): ledger
+        for ledger in _read(session, {each.id.agent for each in deliveries})
+    }
+    counts: dict[set_aside.Key, set_aside.Count] = {}
+    touched: dict[tuple[str, str], Ledger] = {}
+    for each in deliveries:
+        key = (each.id.agent, each.id.epoch)
+        ledger = ledgers.setdefault(key, Ledger(*key, each.arrived))
+        if ledger.holds(each.id.seq):
+            continue
+        for document in each.documents:
+            _take_in(session, each.id.agent, document, counts, now)
+        ledger.note(each.id.seq, each.digest, int(each.arrived.timestamp() * 1000))
+        ledger.store(each.id.seq)
+        touched[key] = ledger
+    if touched:
+        upsert(session, [ledger.row() for ledger in touched.values()])
+    set_aside.write(session, counts, subjects)
+
+
+def _take_in(
+    session: Session,
+    agent: str,
+    document: Document,
+    counts: dict[set_aside.Key, set_aside.Count],
+    now: datetime,
+) -> None:
+    body = document.body
+    match document.kind:
+        case "facts":
+            version = body.get("version") or body.get("agent_version")
+            values: dict[str, Any] = {"facts": body}
+            if isinstance(version, str):
+                values["version"] = set_aside.clean(version)[:40]
+            session.execute(update(Agent).where(col(Agent.id) == agent).values(values))
+        case "loss":
+            set_aside.merge(
+                counts,
+                set_aside.LOSS,
+                agent,
+                str(body.get("reason", "")),
+                _count(body.get("rows")),
+                now,
+                _moment(body.get("from_ms")),
+                _moment(body.get("to_ms")),
+            )
+        case "collector_failed":
+            subject = f"{body.get('collector', '')}: {body.get('error', '')}"
+            at = _moment(document.time_ms)
+            set_aside.merge(counts, set_aside.COLLECTOR_FAILED, agent, subject, 1, now, at, at)
+        case _:
+            set_aside.merge(counts, set_aside.UNKNOWN_DOCUMENT, agent, document.kind, 1, now)
+
+
+def _count(value: Any) -> int:
+    return min(max(int(value), 0), 1 << 40) if isinstance(value, int) else 0
+
+
+def _moment(value: Any) -> datetime | None:
+    """Milliseconds since 1970 as a moment; None for what is none."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 4_102_444_800_000:
+        return None
+    return moment(value)
+
+
+def moment(ms: int) -> datetime:
+    """Milliseconds since 1970 as a moment."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)

@@ -1,0 +1,602 @@
+"""The agents' door: POST /api/v1/ingest/batches, as thin as an answer after fsync can be.
+
+Plain ASGI, in front of the application: thousands of agents send a row a minute each, so what a
+batch costs in Python decides how many hosts one controller serves. Who is calling is looked up
+in memory, the header's columns are checked once for the whole fleet, and rows are never looped
+over. Everything here runs on the event loop; blocks and documents are stored by threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlmodel import col, select
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from collectors import catalog, records
+from collectors.records import WireError
+from controller.ingest import bookkeeping, set_aside
+from controller.ingest.acknowledgements import VERSION_SEQ_LIMIT, Conflict, Ledger
+from controller.ingest.block import Aside, Part
+from controller.ingest.bookkeeping import Delivery, Pending, Sighting, Written, moment
+from controller.ingest.decode import Layout, Opened, Opener
+from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
+from controller.ingest.group_commit import GroupCommit, Outcome, try_later
+from controller.ingest.tables import AgentEpoch, SetAside
+from controller.problems import Problem
+from controller.runtime import Runtime
+
+log = logging.getLogger("yunxun.ingest")
+
+PATH = "/api/v1/ingest/batches"
+BODY_SECONDS = 20.0
+SLOWEST_BYTES_S = 4_096
+"""A body may take BODY_SECONDS and a second for each of these bytes."""
+INFLATE_ASIDE_BYTES = 64 << 10
+"""Larger bodies are inflated by a thread, so that none holds up the others for long."""
+DRAIN_BYTES = 16 << 20
+FLUSH_SECONDS = 2.0
+DISK_SECONDS = 1.0
+REFUSED_STATES = {
+    "pending": ("agent pending", "the agent waits for approval; it will be let in then"),
+    "revoked": ("agent revoked", "the agent was revoked; enrol it again with a new token"),
+    "conflict": (
+        "agent conflict",
+        "two machines send as this agent; enrol the copy again with a token of its own, "
+        "then approve this one",
+    ),
+}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Verdict(NamedTuple):
+    """What a layout means for a table, found out once."""
+
+    problem: str
+    unknown: tuple[str, ...]
+
+
+class Door:
+    """The state of one process's door. ``start`` before the first batch, ``close`` after the
+    last."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        ingest = runtime.settings.ingest
+        self._runtime = runtime
+        self._settings = ingest
+        self.directory = Directory()
+        self.commits = GroupCommit(
+            runtime.samples,
+            runtime.database,
+            runtime.now,
+            wait_ms=ingest.group_commit_ms,
+            future_minutes=ingest.future_minutes,
+        )
+        self._opener = Opener()
+        self._subjects = set_aside.Subjects()
+        self._counts: dict[set_aside.Key, set_aside.Count] = {}
+        self._deliveries: list[tuple[Delivery, asyncio.Future[None]]] = []
+        self._delivering: asyncio.Task[None] | None = None
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="door")
+        self._tasks: list[asyncio.Task[None]] = []
+        self._starting: asyncio.Future[None] | None = None
+        self.disk_full = ""
+        self.answers: dict[int, int] = {}
+        """Answers by status, for /metrics."""
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Reads the register and starts the periodic work; once."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start())
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
+        rows, ledgers, subjects = await self._in_thread(self._read_all)
+        self.directory.refresh(rows)
+        for ledger in ledgers:
+            known = self.directory.get(ledger.agent)
+            if known is not None:
+                known.add(ledger)
+        self._subjects.load(subjects)
+        self._check_disk()
+        self._tasks = [
+            asyncio.create_task(self._every(seconds, work), name=f"ingest {name}")
+            for name, seconds, work in (
+                ("reload", RELOAD_SECONDS, self.reload),
+                ("flush", FLUSH_SECONDS, self.flush),
+                ("disk", DISK_SECONDS, self._look_at_disk),
+            )
+        ]
+
+    async def close(self) -> None:
+        """Stores and writes what is still under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.commits.close()
+        if self._delivering is not None:
+            await self._delivering
+        if self._starting is not None:
+            await self.flush()
+        self._threads.shutdown(wait=True)
+
+    async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:
+                # The database may be locked or gone for a while; the next round does the work.
+                log.exception("%s failed; trying again in %s s", work.__name__, seconds)
+
+    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def _read_all(self) -> tuple[list[Row], list[Ledger], list[tuple[str, str, str]]]:
+        with self._runtime.database.read() as session:
+            ledgers = [bookkeeping.ledger_of(row) for row in session.exec(select(AgentEpoch))]
+            subjects = session.exec(
+                select(col(SetAside.kind), col(SetAside.agent_id), col(SetAside.subject))
+            ).all()
+            return read_rows(session), ledgers, list(subjects)
+
+    def _read_agents(self, agent: str | None = None) -> list[Row]:
+        with self._runtime.database.read() as session:
+            return read_rows(session, agent)
+
+    async def reload(self) -> None:
+        """Takes in what the register says now: approvals, revocations, new agents."""
+        self.directory.refresh(await self._in_thread(self._read_agents))
+
+    async def reload_agent(self, agent: str) -> None:
+        """Takes in one agent at once, where this process itself changed it."""
+        for row in await self._in_thread(self._read_agents, agent):
+            self.directory.put(row)
+
+    async def _look_at_disk(self) -> None:
+        self._check_disk()
+
+    def _check_disk(self) -> None:
+        data = self._runtime.settings.data
+        usage = shutil.disk_usage(data if data.exists() else ".")
+        floor = min(
+            self._settings.min_free_mb << 20, usage.total * self._settings.min_free_percent / 100
+        )
+        full = usage.free < floor
+        if full and not self.disk_full:
+            log.error("%s: %d MB free, batches are refused", data, usage.free >> 20)
+        self.disk_full = (
+            f"{usage.free >> 20} MB are free on the controller's disk, {int(floor) >> 20} MB are "
+            "kept free; free some, nothing is lost meanwhile"
+            if full
+            else ""
+        )
+
+    # ---- one request
+
+    async def answer(self, scope: Scope, receive: Receive) -> Answer:
+        """The whole of a request to PATH."""
+        body = _Body(receive)
+        try:
+            done = await self._take(scope, body)
+            status, headers, text = 200, _OK_HEADERS, json.dumps(done, separators=(",", ":"))
+            answer = Answer(status, headers, text.encode())
+        except Problem as problem:
+            answer = await _refusal(problem, scope, body)
+        except Exception:
+            log.exception("unexpected error at the door")
+            answer = await _refusal(
+                try_later(503, "not stored", "an unexpected error; see the log"), scope, body
+            )
+        self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
+        return answer
+
+    async def _take(self, scope: Scope, body: _Body) -> dict[str, Any]:
+        if scope["method"] != "POST":
+            raise Problem(405, "method not allowed", "POST a batch", headers={"Allow": "POST"})
+        headers = dict(scope["headers"])
+        if self._starting is None or not self._starting.done():
+            await self.start()
+        known = await self.authenticate(headers.get(b"authorization", b""))
+        refuse_state(known)
+        wait = known.take(time.monotonic(), self._settings.batches_per_minute)
+        if wait:
+            raise try_later(
+                429,
+                "too many batches",
+                f"at most {self._settings.batches_per_minute} a minute",
+                wait,
+            )
+        if self.disk_full:
+            raise try_later(507, "disk full", self.disk_full)
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != _CONTENT_TYPE:
+            raise Problem(415, "unknown content type", f"send {records.CONTENT_TYPE}")
+        wire = await body.read(headers.get(b"content-length"), records.MAX_WIRE_BYTES)
+        client = scope.get("client")
+        return await self.take_wire(
+            known, wire, address=client[0] if client else "", clock=headers.get(b"yunxun-time")
+        )
+
+    async def take_wire(
+        self, known: Known, wire: bytes, *, address: str = "", clock: bytes | None = None
+    ) -> dict[str, Any]:
+        """Takes in one batch of an agent that may send. Raises Problem, Conflict is one."""
+        now = self._runtime.now()
+        known.last_seen, known.seen, known.address = now, True, address or known.address
+        if clock is not None:
+            known.clock_skew_s = _skew(clock, now)
+        try:
+            if len(wire) > INFLATE_ASIDE_BYTES:
+                opened = self._opener.parse(*await asyncio.to_thread(records.inflate, wire))
+            else:
+                opened = self._opener.open(wire)
+        except WireError as error:
+            raise Problem(
+                413 if "inflates to over" in str(error) else 422, "bad batch", str(error)
+            ) from None
+        batch = opened.id
+        if batch.agent != known.id:
+            raise Problem(
+                403, "another agent's batch", f"agent {known.id} sent for {batch.agent!r}"
+            )
+        if batch.seq >= VERSION_SEQ_LIMIT:
+            raise Problem(422, "bad batch", f"seq is not below {VERSION_SEQ_LIMIT}")
+        if opened.table == records.DOCUMENTS:
+            bookkeeping.check_documents(opened.documents)
+            ledger = self._admit(known, opened, now)
+            await self._deliver(Delivery(batch, opened.digest, opened.documents, now))
+            return {"acked": batch.seq, "acked_through": ledger.store(batch.seq)}
+        unknown = self._judge(known, opened)
+        ledger = self._admit(known, opened, now)
+        part = Part(
+            opened.layout,
+            opened.rows,
+            opened.payload,
+            known.resource_id or 0,
+            "agent",
+            ledger.version(batch.seq),
+        )
+        outcome = await self.commits.put(opened.table, part) if opened.rows else _NOTHING
+        known.last_sample_ms = max(known.last_sample_ms, outcome.newest_ms)
+        done: dict[str, Any] = {"acked": batch.seq, "acked_through": ledger.store(batch.seq)}
+        if unknown or outcome.future or outcome.unset:
+            done["set_aside"] = self._set_aside(known, unknown, opened.rows, outcome, now)
+        return done
+
+    async def authenticate(self, authorization: bytes) -> Known:
+        """The agent whose secret this is. Raises Problem 401."""
+        scheme, _, credential = authorization.partition(b" ")
+        name, _, secret = credential.strip().partition(b".")
+        if scheme.lower() != b"bearer" or not secret or len(name) > 64 or not name.isalnum():
+            raise unauthorized("send 'Authorization: Bearer <agent>.<secret>'")
+        agent = name.decode("ascii", "replace")
+        known = self.directory.get(agent)
+        if known is None and self.directory.may_look_up(agent, time.monotonic()):
+            await self.reload_agent(agent)
+            known = self.directory.get(agent)
+        if known is None or not known.accepts(secret):
+            raise unauthorized("the agent is unknown or its secret is wrong; enrol it again")
+        return known
+
+    def _judge(self, known: Known, opened: Opened) -> tuple[str, ...]:
+        """The columns to set aside. Raises Problem for a batch that cannot be taken."""
+        verdict: Verdict | None = opened.layout.verdicts.get(opened.table)
+        if verdict is None:
+            verdict = opened.layout.verdicts[opened.table] = judge(opened.table, opened.layout)
+        if verdict.problem:
+            raise Problem(422, "bad batch", verdict.problem)
+        if known.resource_id is None:
+            raise Problem(403, "agent pending", "the agent is not bound to a resource yet")
+        words = opened.layout.dictionaries.get("resource")
+        if words is not None:
+            for word in words:
+                if word not in ("", known.resource_code):
+                    raise Problem(
+                        403,
+                        "another agent's resource",
+                        f"agent {known.id} measures {known.resource_code!r}, not {word!r}",
+                    )
+        return verdict.unknown
+
+    def _admit(self, known: Known, opened: Opened, now: datetime) -> Ledger:
+        try:
+            return known.admit(opened.id, opened.digest, lambda: newest_start(opened), now)
+        except Conflict as conflict:
+            log.error("agent %s: %s", known.id, conflict)
+            known.state = "conflict"
+            self.directory.conflicts[known.id] = str(conflict)
+            title, detail = REFUSED_STATES["conflict"]
+            raise Problem(403, title, f"{detail} ({conflict})") from None
+
+    def _set_aside(
+        self,
+        known: Known,
+        unknown: tuple[str, ...],
+        rows: int,
+        outcome: Outcome,
+        now: datetime,
+    ) -> dict[str, Any]:
+        report: dict[str, Any] = {}
+        for name in unknown:
+            set_aside.merge(self._counts, set_aside.UNKNOWN_COLUMN, known.id, name, rows, now)
+        if unknown:
+            report["unknown_columns"] = list(unknown)
+        for kind, aside in (
+            (set_aside.FUTURE, outcome.future),
+            (set_aside.UNSET_CLOCK, outcome.unset),
+        ):
+            if aside is not None:
+                first, last = _span(aside)
+                set_aside.merge(self._counts, kind, known.id, "", aside.rows, now, first, last)
+                report[f"{kind}_rows"] = aside.rows
+        return report
+
+    # ---- documents
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        """Returns once the documents are durable."""
+        if len(self._deliveries) > 5_000:
+            raise try_later(503, "busy", "more documents wait than this controller holds at once")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._deliveries.append((delivery, done))
+        if self._delivering is None or self._delivering.done():
+            self._delivering = asyncio.create_task(self._deliver_all())
+        await done
+
+    async def _deliver_all(self) -> None:
+        while self._deliveries:
+            taken, self._deliveries = self._deliveries, []
+            error: Problem | None = None
+            try:
+                await self._in_thread(self._write_documents, [each for each, _ in taken])
+            except Exception:
+                log.exception("documents were not written")
+                error = try_later(503, "not stored", "the relational database did not take them")
+            for _, done in taken:
+                if done.done():
+                    continue
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+
+    def _write_documents(self, deliveries: list[Delivery]) -> None:
+        with self._runtime.database.write() as session:
+            bookkeeping.deliver(session, deliveries, self._subjects, self._runtime.now())
+
+    # ---- bookkeeping
+
+    async def flush(self) -> None:
+        """Writes what changed, and learns what other processes wrote of the same agents."""
+        pending, ledgers, sighted = self._collect()
+        if not pending:
+            return
+        try:
+            written = await self._in_thread(self._write, pending)
+        except BaseException:
+            self._put_back(pending, ledgers, sighted)
+            raise
+        self._learn(written)
+
+    def _collect(self) -> tuple[Pending, list[Ledger], list[Known]]:
+        ledgers: list[Ledger] = []
+        sighted: list[Known] = []
+        for known in self.directory.values():
+            if not known.seen:
+                continue
+            known.seen = False
+            sighted.append(known)
+            ledgers += [ledger for ledger in known.ledgers.values() if ledger.changed]
+        for ledger in ledgers:
+            ledger.changed = False
+        pending = Pending(
+            [ledger.row() for ledger in ledgers],
+            [_sighting(known) for known in sighted if known.last_seen is not None],
+            self._counts,
+            dict(self.directory.conflicts),
+        )
+        self._counts = {}
+        return pending, ledgers, sighted
+
+    def _put_back(self, pending: Pending, ledgers: list[Ledger], sighted: list[Known]) -> None:
+        for ledger in ledgers:
+            ledger.changed = True
+        for known in sighted:
+            known.seen = True
+        for key, count in pending.counts.items():
+            set_aside.merge(
+                self._counts, *key, count.count, count.at, count.from_time, count.to_time
+            )
+
+    def _write(self, pending: Pending) -> Written:
+        with self._runtime.database.write() as session:
+            return bookkeeping.write(session, pending, self._subjects, self._runtime.now())
+
+    def _learn(self, written: Written) -> None:
+        for agent in written.conflicts:
+            self.directory.conflicts.pop(agent, None)
+            known = self.directory.get(agent)
+            if known is not None and known.state == "active":
+                known.state = "conflict"
+        for stored in written.ledgers:
+            known = self.directory.get(stored.agent)
+            if known is None or known.state == "conflict":
+                continue
+            ledger = known.ledgers.get(stored.epoch)
+            if ledger is None:
+                known.add(stored)
+                continue
+            try:
+                row = stored.row()
+                ledger.merge(row["acked_through"], row["beyond"], row["marks"])
+            except Conflict as conflict:
+                known.state = "conflict"
+                self.directory.conflicts[known.id] = str(conflict)
+
+
+class DoorMiddleware:
+    """Answers PATH before the application sees it; everything else passes through."""
+
+    def __init__(self, app: ASGIApp, door: Callable[[], Door]) -> None:
+        self.app = app
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await self.app(scope, receive, send)
+            return
+        answer = await self._door().answer(scope, receive)
+        await send(
+            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        )
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+class _Body:
+    """A request's body, read as a stream under a limit of bytes and time."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.complete = False
+        self.taken = 0
+
+    async def read(self, content_length: bytes | None, most: int) -> bytes:
+        """Raises Problem 408, 413, and 400 for a connection that went away."""
+        length = int(content_length) if content_length and content_length.isdigit() else most
+        if length > most:
+            raise Problem(413, "batch too large", f"{length} bytes; at most {most}")
+        try:
+            async with asyncio.timeout(BODY_SECONDS + length / SLOWEST_BYTES_S):
+                message = await self._next()
+                if self.complete:
+                    body: bytes = message.get("body", b"")
+                    if len(body) > most:
+                        raise Problem(413, "batch too large", f"over {most} bytes")
+                    return bytes(body)
+                chunks = [message.get("body", b"")]
+                while not self.complete:
+                    chunks.append((await self._next()).get("body", b""))
+                    if self.taken > most:
+                        raise Problem(413, "batch too large", f"over {most} bytes")
+                return b"".join(chunks)
+        except TimeoutError:
+            raise Problem(408, "body too slow", f"{self.taken} bytes came in time") from None
+
+    async def _next(self) -> MutableMapping[str, Any]:
+        message: Message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.complete = True
+            raise Problem(400, "connection lost", "before the body was complete")
+        self.taken += len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> bool:
+        """Reads on without keeping, so that the sender gets to read our answer; False if there
+        is more than is worth waiting for."""
+        try:
+            async with asyncio.timeout(5):
+                while not self.complete and self.taken <= DRAIN_BYTES:
+                    await self._next()
+        except (TimeoutError, Problem):
+            return False
+        return self.complete
+
+
+def judge(table: str, layout: Layout) -> Verdict:
+    """Whether a table takes batches of this layout, and which columns it does not know."""
+    try:
+        known = set(catalog.table(table).names)
+    except KeyError:
+        return Verdict(f"there is no sample table {table[:64]!r}", ())
+    unknown = []
+    for name, kind in layout.columns.items():
+        if name in ("instance", "resource"):
+            if kind != "u2":
+                return Verdict(f"column {name}: its type must be u2", ())
+        elif name in known:
+            if kind == "u2":
+                return Verdict(f"column {name}: a metric is a number, not a string", ())
+        elif name not in ("time", "interval_s"):
+            unknown.append(name)
+    return Verdict("", tuple(unknown))
+
+
+def newest_start(opened: Opened) -> int:
+    """Milliseconds since 1970 of the newest row or document; 0 where there is none."""
+    if opened.documents:
+        return max(document.time_ms for document in opened.documents)
+    if not opened.rows:
+        return 0
+    return int(opened.layout.read([opened.payload], opened.rows)[opened.layout.place["time"]].max())
+
+
+def refuse_state(known: Known) -> None:
+    """Raises Problem 403 unless the agent may send."""
+    refusal = REFUSED_STATES.get(known.state)
+    if refusal is not None:
+        raise Problem(403, *refusal)
+
+
+def unauthorized(detail: str) -> Problem:
+    return Problem(401, "not authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+async def _refusal(problem: Problem, scope: Scope, body: _Body) -> Answer:
+    headers = [(b"content-type", b"application/problem+json"), *_COMMON_HEADERS]
+    headers += [(k.lower().encode(), v.encode()) for k, v in problem.headers.items()]
+    if not body.complete and not await body.drain():
+        headers.append((b"connection", b"close"))
+    text = json.dumps(problem.body(scope.get("state", {}).get("request_id", "")))
+    return Answer(problem.status, [*headers, _length(text)], text.encode())
+
+
+def _length(text: str) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(text)).encode()
+
+
+def _sighting(known: Known) -> Sighting:
+    assert known.last_seen is not None
+    newest = moment(known.last_sample_ms) if known.last_sample_ms else None
+    return Sighting(
+        known.id, known.last_seen, newest, known.clock_skew_s, known.address, known.version
+    )
+
+
+def _skew(clock: bytes, now: datetime) -> float | None:
+    """Seconds the agent's clock is ahead, from its header of epoch seconds; None if unreadable."""
+    try:
+        skew = float(clock) - now.timestamp()
+    except ValueError:
+        return None
+    return round(skew, 1) if abs(skew) < 1e10 else None
+
+
+def _span(aside: Aside) -> tuple[datetime | None, datetime | None]:
+    return _moment(aside.first_ms), _moment(aside.last_ms)
+
+
+def _moment(ms: int) -> datetime | None:
+    return moment(ms) if 0 <= ms < 4_102_444_800_000 else None
+
+
+_CONTENT_TYPE = records.CONTENT_TYPE.encode()
+_COMMON_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_OK_HEADERS = [(b"content-type", b"application/json"), *_COMMON_HEADERS]
+_NOTHING = Outcome(0, None, None)
