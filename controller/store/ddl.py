@@ -37,7 +37,7 @@ class SampleTable:
     metrics: tuple[Metric, ...]
     key: str
     days: int
-    """Kept from arrival; 0: for ever."""
+    """Kept from arrival (controller.store.maintenance.expire)."""
     level: int
     """ZSTD level of the metrics."""
 
@@ -99,12 +99,8 @@ def metric_definition(metric: Metric, level: int) -> str:
     return f"{metric.name} {kind} DEFAULT nan {codec}"
 
 
-def table_settings(ttl: bool) -> str:
-    values: dict[str, int] = dict(DURABLE)
-    if ttl:
-        # Whole parts are dropped once every row in them is over age; rows are not rewritten.
-        values["ttl_only_drop_parts"] = 1
-    return ", ".join(f"{name} = {value}" for name, value in values.items())
+def table_settings() -> str:
+    return ", ".join(f"{name} = {value}" for name, value in DURABLE.items())
 
 
 def create_statement(
@@ -114,15 +110,13 @@ def create_statement(
     version: str,
     order: str,
     partition: str = "toYYYYMM(time)",
-    days: int = 0,
     cluster: str = "",
 ) -> list[str]:
     """CREATE TABLE for a replacing table; on a cluster the replicated local table and the
-    Distributed one that carries ``name``. ``days`` counts from the column ``arrived``."""
+    Distributed one that carries ``name``."""
     body = ",\n  ".join(columns)
-    ttl = f"\nTTL arrived + toIntervalDay({days})" if days else ""
     partitioned = f"\nPARTITION BY {partition}" if partition else ""
-    tail = f"{partitioned}\nORDER BY ({order}){ttl}\nSETTINGS {table_settings(days > 0)}"
+    tail = f"{partitioned}\nORDER BY ({order})\nSETTINGS {table_settings()}"
     if not cluster:
         engine = f"ReplacingMergeTree({version})"
         return [f"CREATE TABLE IF NOT EXISTS {name} (\n  {body}\n)\nENGINE = {engine}{tail}"]
@@ -154,7 +148,6 @@ def create_statements(settings: Settings) -> list[str]:
             columns,
             version="version",
             order=table.key,
-            days=table.days,
             cluster=settings.samples.cluster,
         )
     return statements

@@ -159,7 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(b"", "text/plain", rows=rows)
             return
         sql = body.decode("utf-8", "strict").strip().rstrip(";")
-        if classify(sql) == "read":
+        kind = classify(sql)
+        if kind == "read":
             sql, output = _output_format(sql, arguments.get("default_format", "TabSeparated"))
             answer = engine.read(
                 sql,
@@ -172,7 +173,13 @@ class _Handler(BaseHTTPRequestHandler):
             )
             self._answer(answer, "application/octet-stream", output=output)
         else:
-            answer = engine.write(sql, settings=settings, parameters=parameters, database=database)
+            answer = engine.write(
+                sql,
+                settings=settings,
+                parameters=parameters,
+                database=database,
+                merge=kind == "merge",
+            )
             self._answer(answer, "text/plain", output="TabSeparated")
 
     def _body(self) -> bytes:

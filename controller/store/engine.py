@@ -58,6 +58,7 @@ class Limits:
     threads: int
     readers: int = 4
     inserters: int = 2
+    writers: int = 2
     wait_seconds: float = 20.0
     """How long a statement waits for a lane before it is refused with BUSY."""
 
@@ -78,7 +79,8 @@ class Engine:
         self._anchor.query(f"CREATE DATABASE IF NOT EXISTS {_identifier(database)}", "TSV")
         self._read_lanes = threading.BoundedSemaphore(limits.readers)
         self._insert_lanes = threading.BoundedSemaphore(limits.inserters)
-        self._write_lanes = threading.BoundedSemaphore(1)
+        self._write_lanes = threading.BoundedSemaphore(limits.writers)
+        self._merge_lanes = threading.BoundedSemaphore(1)
 
     def read(
         self,
@@ -125,9 +127,12 @@ class Engine:
         settings: Mapping[str, str],
         parameters: Mapping[str, str],
         database: str = "",
+        merge: bool = False,
     ) -> bytes:
-        """DDL, OPTIMIZE, INSERT … SELECT: one at a time, no time limit of its own unless asked."""
-        with self._lane(self._write_lanes), self._session(database, parameters) as connection:
+        """DDL and INSERT … SELECT, without a time limit unless one is asked for. A ``merge``
+        (OPTIMIZE) may take hours and has a lane of its own."""
+        lanes = self._merge_lanes if merge else self._write_lanes
+        with self._lane(lanes), self._session(database, parameters) as connection:
             capped = self._capped(settings)
             if "max_execution_time" not in settings:
                 capped["max_execution_time"] = "0"

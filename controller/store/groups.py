@@ -57,13 +57,12 @@ def create_statements(settings: Settings) -> list[str]:
     ]
     cluster = settings.samples.cluster
     return [
-        # Kept as long as hourly rows: it is small, and it keeps a unit's percentiles exact.
+        # Kept as long as hourly rows (maintenance.kept): small, and keeps percentiles exact.
         *create_statement(
             "group_5m",
             group,
             version="version",
             order=", ".join((*GROUP_KEY, "time")),
-            days=settings.retention.hourly_days,
             cluster=cluster,
         ),
         *create_statement(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -85,9 +85,12 @@ CONNECT_SECONDS = 5
 ANSWER_MARGIN_SECONDS = 15
 """How much longer than the query's own limit the client waits for the answer."""
 INSERT_SECONDS = 30
+COMMAND_SECONDS = 6 * 3600
 RESTART_WAIT_SECONDS = 2.0
 """How long one call waits for a restarted endpoint to announce itself."""
 POOL = 16
+
+T = TypeVar("T")
 
 
 class Samples:
@@ -104,8 +107,14 @@ class Samples:
         self._announcement = announcement
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._client: httpclient.HttpClient | None = None
+        self._clients: dict[str, httpclient.HttpClient] = {}
         self._client_url = ""
+        # The client has one timeout for all its calls, so there is one client a purpose.
+        self._timeouts = {
+            "insert": INSERT_SECONDS,
+            "query": seconds + ANSWER_MARGIN_SECONDS,
+            "command": COMMAND_SECONDS,
+        }
         self._types: dict[str, dict[str, str]] = {}
 
     @classmethod
@@ -153,7 +162,8 @@ class Samples:
                 external_data=data if external else None,
             )
 
-        return native.decode(self._call(run, again=True))
+        purpose = "query" if limit <= self._seconds else "command"
+        return native.decode(self._call(run, purpose, again=True))
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> int:
         """Stores rows as one block, on the disk before this returns; gives the number of rows.
@@ -185,7 +195,7 @@ class Samples:
 
         try:
             # Sent again to a restarted endpoint: the same keys, so the same rows.
-            self._call(run, again=True)
+            self._call(run, "insert", again=True)
         except QueryTooHeavy as error:
             # Other statements hold the engine's memory; the rows themselves are fine.
             raise SamplesUnavailable(str(error), error.code) from None
@@ -195,7 +205,7 @@ class Samples:
         sql: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        seconds: int = 3600,
+        seconds: int = COMMAND_SECONDS,
         settings: Mapping[str, Any] | None = None,
     ) -> str:
         """DDL, OPTIMIZE, ALTER, INSERT … SELECT. Gives the answer's text; errors as ``query``."""
@@ -203,23 +213,22 @@ class Samples:
 
         def run(client: httpclient.HttpClient) -> str:
             answer = client.command(sql, parameters=dict(parameters or {}), settings=options)
-            return answer if isinstance(answer, str | int) and str(answer) else ""  # type: ignore[return-value]
+            return str(answer) if isinstance(answer, str | int) else ""
 
         self._types.clear()
-        return str(self._call(run, again=False))
+        return self._call(run, "command", again=False)
 
     def ping(self) -> bool:
         """Whether the store answers now."""
         try:
-            return self._connected().ping()
+            return self._attempt(lambda client: client.ping(), "query")
         except SamplesError:
             return False
 
     def close(self) -> None:
         with self._lock:
-            client, self._client, self._client_url = self._client, None, ""
-        if client is not None:
-            client.close()
+            self._drop()
+            self._client_url = ""
 
     def columns(self, table: str) -> dict[str, str]:
         """Column name to ClickHouse type of ``table``; {} when there is no such table."""
@@ -246,18 +255,21 @@ class Samples:
             raise UnknownColumn(f"table {table} has no column {', '.join(unknown)}")
         return types
 
-    def _call(self, run: Any, *, again: bool) -> Any:
-        client = self._connected()
+    def _call(self, run: Callable[[httpclient.HttpClient], T], purpose: str, again: bool) -> T:
+        """``run`` on a connected client; where nobody answers and the embedded endpoint comes
+        back at another address, ``again`` allows a second try there."""
         try:
-            return self._translated(run, client)
-        except SamplesUnavailable:
-            if not again or self._announcement is None or not self._announced_another(client):
+            return self._attempt(run, purpose)
+        except SamplesUnavailable as error:
+            if error.code or self._announcement is None or not again:
                 raise
-        return self._translated(run, self._connected())
+            if not self._moved():
+                raise
+        return self._attempt(run, purpose)
 
-    def _translated(self, run: Any, client: httpclient.HttpClient) -> Any:
+    def _attempt(self, run: Callable[[httpclient.HttpClient], T], purpose: str) -> T:
         try:
-            return run(client)
+            return run(self._connected(purpose))
         except ClickHouseError as error:
             raise _translate(error, self._hide) from None
 
@@ -265,16 +277,13 @@ class Samples:
         password = urlsplit(self._client_url).password
         return text.replace(password, "…") if password else text
 
-    def _announced_another(self, client: httpclient.HttpClient) -> bool:
+    def _moved(self) -> bool:
         """Waits shortly for an address other than the one that did not answer."""
         before = self._client_url
         deadline = time.monotonic() + RESTART_WAIT_SECONDS
         while True:
             address = self._address()
             if address and address != before:
-                with self._lock:
-                    if self._client is client:
-                        self._client, self._client_url = None, ""
                 return True
             if time.monotonic() > deadline:
                 return False
@@ -288,24 +297,30 @@ class Samples:
         except (OSError, ValueError, KeyError):
             return ""
 
-    def _connected(self) -> httpclient.HttpClient:
+    def _connected(self, purpose: str) -> httpclient.HttpClient:
+        # The file is read at every call (10 µs): an address that moved is never tried in vain.
+        address = self._address()
+        if not address:
+            raise SamplesUnavailable(
+                f"the sample store is not running: {self._announcement} is not there"
+            )
         with self._lock:
-            if self._client is None:
-                address = self._address()
-                if not address:
-                    raise SamplesUnavailable(
-                        f"the sample store is not running: {self._announcement} is not there"
-                    )
-                try:
-                    self._client = _connect(address)
-                except ClickHouseError as error:
-                    self._client_url = address
-                    raise _translate(error, self._hide) from None
+            if address != self._client_url:
+                self._drop()
                 self._client_url = address
-            return self._client
+            client = self._clients.get(purpose)
+            if client is None:
+                client = _connect(address, self._timeouts[purpose])
+                self._clients[purpose] = client
+            return client
+
+    def _drop(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
 
 
-def _connect(address: str) -> httpclient.HttpClient:
+def _connect(address: str, seconds: int) -> httpclient.HttpClient:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SamplesError("samples.url is not http(s)://user:password@host:port/database")
@@ -322,7 +337,7 @@ def _connect(address: str) -> httpclient.HttpClient:
             compress=False,
             query_retries=0,
             connect_timeout=CONNECT_SECONDS,
-            send_receive_timeout=3600,
+            send_receive_timeout=seconds,
             autogenerate_session_id=False,
             pool_mgr=get_pool_manager(maxsize=POOL, num_pools=2),
         )
