@@ -27,7 +27,7 @@ LIVE_MS = 60_000
 DAY_MS = 86_400_000
 
 KEY_COLUMNS = ("time", "interval_s", "instance", "resource")
-_NUMPY = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
+_NUMPY: dict[str, np.dtype[Any]] = {"f4": np.dtype("<f4"), "f8": np.dtype("<f8")}
 
 
 class Part(NamedTuple):

@@ -12,9 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
+import sqlalchemy
+from sqlalchemy import Select
+from sqlmodel import Session, col
 
 from collectors.records import BatchId
 from controller.ingest.acknowledgements import Ledger
@@ -173,7 +175,7 @@ class Directory:
 
 def read_rows(session: Session, agent: str | None = None) -> list[Row]:
     """All agents of the register, or the one."""
-    statement = select(
+    statement: Select[Any] = sqlalchemy.select(
         col(Agent.id),
         col(Agent.secret_hash),
         col(Agent.state),

@@ -230,7 +230,7 @@ class Door:
         wire = await body.read(headers.get(b"content-length"), records.MAX_WIRE_BYTES)
         client = scope.get("client")
         return await self.take_wire(
-            known, wire, address=client[0] if client else "", clock=headers.get(b"yunxun-time")
+            known, wire, address=client[0] if client else "", clock=headers.get(b"yunxun-sent")
         )
 
     async def take_wire(
@@ -252,9 +252,7 @@ class Door:
             ) from None
         batch = opened.id
         if batch.agent != known.id:
-            raise Problem(
-                403, "another agent's batch", f"agent {known.id} sent for {batch.agent!r}"
-            )
+            raise Problem(403, "another agent's batch", f"{known.id} sent as {batch.agent!r}")
         if batch.seq >= VERSION_SEQ_LIMIT:
             raise Problem(422, "bad batch", f"seq is not below {VERSION_SEQ_LIMIT}")
         if opened.table == records.DOCUMENTS:
@@ -407,7 +405,7 @@ class Door:
             ledger.changed = False
         pending = Pending(
             [ledger.row() for ledger in ledgers],
-            [_sighting(known) for known in sighted if known.last_seen is not None],
+            [_sighting(known, known.last_seen) for known in sighted if known.last_seen],
             self._counts,
             dict(self.directory.conflicts),
         )
@@ -571,18 +569,15 @@ def _length(text: str) -> tuple[bytes, bytes]:
     return b"content-length", str(len(text)).encode()
 
 
-def _sighting(known: Known) -> Sighting:
-    assert known.last_seen is not None
+def _sighting(known: Known, last_seen: datetime) -> Sighting:
     newest = moment(known.last_sample_ms) if known.last_sample_ms else None
-    return Sighting(
-        known.id, known.last_seen, newest, known.clock_skew_s, known.address, known.version
-    )
+    return Sighting(known.id, last_seen, newest, known.clock_skew_s, known.address, known.version)
 
 
 def _skew(clock: bytes, now: datetime) -> float | None:
-    """Seconds the agent's clock is ahead, from its header of epoch seconds; None if unreadable."""
+    """Seconds the agent's clock is ahead, by the epoch ms it sent; None if unreadable."""
     try:
-        skew = float(clock) - now.timestamp()
+        skew = int(clock) / 1000 - now.timestamp()
     except ValueError:
         return None
     return round(skew, 1) if abs(skew) < 1e10 else None

@@ -47,7 +47,7 @@ class Count:
     at: datetime
 
 
-def merge(
+def merge(  # noqa: PLR0917
     counts: dict[Key, Count],
     kind: str,
     agent: str,
