@@ -28,13 +28,14 @@ GROUP_SUMS = (
     "disk_present",
     "disk_known",
     "disk_used_bytes",
-    "net_n",
+    "net_rx_n",
     "net_rx_bytes_s",
+    "net_tx_n",
     "net_tx_bytes_s",
 )
 """``…_present`` is the allocation (or, where none is registered, the size measured) of those with
 data; ``…_known`` the registered part of it, to hold against what is held. ``n`` counts resources
-with a row, ``net_n`` those with network figures."""
+with a row, ``net_…_n`` those with such a figure."""
 
 
 def create_statements(settings: Settings) -> list[str]:

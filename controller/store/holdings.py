@@ -141,7 +141,7 @@ class Register:
             "HAVING max(written) < toDateTime({before:Int64}) AND snapshot != {current:UInt64}",
             {"before": int(now.timestamp()) - OLD_SNAPSHOT_S, "current": current},
         )
-        for snapshot in old["snapshot"].tolist():
+        for snapshot in np.asarray(old.get("snapshot", [])).tolist():
             self._pushed.discard(snapshot)
             samples.command(f"ALTER TABLE holding DROP PARTITION {int(snapshot)}")
 

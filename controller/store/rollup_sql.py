@@ -167,6 +167,26 @@ SELECT * FROM (
 ) WHERE (resource, bucket) NOT IN ({finer})"""
 
 
+def hour_buckets(
+    table: str, which: str, span: tuple[int, int], metrics: Sequence[str], finer: str
+) -> str:
+    """Hourly rows as five-minute buckets, as many as were measured, where ``finer`` has nothing."""
+    names = ", ".join(metrics)
+    start, end = span
+    first = f"toUInt32(intDiv(toUnixTimestamp(time), {st.BUCKET_S}))"
+    return f"""
+SELECT * FROM (
+  SELECT resource, toDateTime(number * {st.BUCKET_S}, 'UTC') AS bucket, {names}, arrived
+  FROM (
+    SELECT resource, arrived, {names},
+      arrayJoin(range({first}, {first} + toUInt32(ceil(seconds / {st.BUCKET_S})))) AS number
+    FROM {table} FINAL
+    WHERE {which} AND instance = '' AND {window("time", start - st.HOUR_S, end)}
+  )
+  WHERE number >= {-(-start // st.BUCKET_S)} AND number < {-(-end // st.BUCKET_S)}
+) WHERE (resource, bucket) NOT IN ({finer})"""
+
+
 def has_coarse(table: Table, start: int, end: int) -> str:
     """Whether any coarse row covers a part of the window: one row, ``n``."""
     return (
@@ -210,8 +230,9 @@ def groups(table: Table, piece: Piece, *, snapshot: int, coarse: bool) -> str:
         "disk_present": "sumIf(size_disk, disk_ok)",
         "disk_known": "sumIf(disk_bytes, disk_ok AND not isNaN(disk_bytes))",
         "disk_used_bytes": "sumIf(used_disk, disk_ok)",
-        "net_n": "countIf(not isNaN(net_rx_bytes_s) OR not isNaN(net_tx_bytes_s))",
+        "net_rx_n": "countIf(not isNaN(net_rx_bytes_s))",
         "net_rx_bytes_s": st.total("net_rx_bytes_s"),
+        "net_tx_n": "countIf(not isNaN(net_tx_bytes_s))",
         "net_tx_bytes_s": st.total("net_tx_bytes_s"),
     }
     keys = ", ".join(GROUP_KEY)

@@ -1,0 +1,107 @@
+"""The questions of pages, commands and exports: usage reports. See model for what they mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from controller.access.scope import Scope
+from controller.problems import Problem
+from controller.runtime import Runtime
+from controller.usage import resources, sums
+from controller.usage.held import Held
+from controller.usage.labels import Label, read_labels
+from controller.usage.model import UsageQuery, UsageReport, UsageRow
+from controller.usage.series import resource_series, unit_trend
+from controller.usage.view import look
+
+__all__ = ["resource_series", "unit_trend", "usage_report"]
+
+PCT_DIGITS = 4
+RATE_DIGITS = 3
+
+_FIGURES = {
+    "cpu_avg_pct": ("cpu_avg", PCT_DIGITS),
+    "cpu_p95_pct": ("cpu_p95", PCT_DIGITS),
+    "cpu_max_pct": ("cpu_max", PCT_DIGITS),
+    "mem_avg_pct": ("mem_avg", PCT_DIGITS),
+    "mem_p95_pct": ("mem_p95", PCT_DIGITS),
+    "mem_max_pct": ("mem_max", PCT_DIGITS),
+    "disk_used_pct": ("disk_avg", PCT_DIGITS),
+    "net_rx_avg_bytes_s": ("rx_avg", RATE_DIGITS),
+    "net_rx_p95_bytes_s": ("rx_p95", RATE_DIGITS),
+    "net_tx_avg_bytes_s": ("tx_avg", RATE_DIGITS),
+    "net_tx_p95_bytes_s": ("tx_p95", RATE_DIGITS),
+}
+"""Report field: (column of the answer, digits that Float32 really holds or nobody misses)."""
+
+
+def usage_report(runtime: Runtime, scope: Scope, query: UsageQuery) -> UsageReport:
+    """The figures of every row that held a resource or has data in [since, until).
+
+    Raises NotFound for a unit or system that is not there or not in scope, Problem 422 for an
+    empty period, and what ``Samples.query`` raises.
+    """
+    if query.until <= query.since:
+        raise Problem(422, "empty period", f"from {query.since} is not before to {query.until}")
+    view = look(runtime, scope, query)
+    if view.by == "resource":
+        now_s = int(runtime.now().timestamp())
+        keys, answer = resources.figures(runtime.samples, runtime.settings, view, now_s)
+    else:
+        found = sums.figures(runtime.samples, view)
+        keys = np.asarray(found.get("row", []), np.int64)
+        answer = {name: np.asarray(found.get(name, []), np.float64) for name in resources.NAMES}
+    place = {key: index for index, key in enumerate(keys.tolist())}
+    held = Held(view)
+    with runtime.database.read() as session:
+        labels = read_labels(session, view, held, set(place) | held.keys)
+    rows = [
+        _row(
+            label,
+            held,
+            {n: v[place[label.key]] for n, v in answer.items()} if label.key in place else {},
+        )
+        for label in labels
+    ]
+    # Units contain each other: the topmost ones are the whole.
+    top = [label.key for label in labels if label.depth == 0]
+    filled = sum(float(answer["filled"][place[key]]) for key in top if key in place)
+    expected = sum(held.expected.get(key, 0.0) for key in top)
+    tree, end = view.tree, view.end - 1
+    return UsageReport(
+        since=query.since,
+        until=query.until,
+        by=query.by,
+        rows=rows,
+        generated=runtime.now(),
+        coverage_pct=_coverage(filled, expected),
+        unit=None if view.root is None else tree.codes[view.root],
+        unit_name=None if view.root is None else tree.name(view.root, end),
+    )
+
+
+def _row(label: Label, held: Held, answer: dict[str, Any]) -> UsageRow:
+    key = label.key
+    figures: dict[str, Any] = {
+        field: _number(answer.get(column), digits) for field, (column, digits) in _FIGURES.items()
+    }
+    return UsageRow(
+        **label.words,
+        depth=label.depth,
+        resources=int(held.resources.get(key, 0)),
+        vcpu_allocated=held.vcpu.get(key),
+        mem_allocated_bytes=held.mem.get(key),
+        disk_allocated_bytes=held.disk.get(key),
+        coverage_pct=_coverage(float(answer.get("filled", 0.0)), held.expected.get(key, 0.0)),
+        **figures,
+    )
+
+
+def _coverage(filled: float, expected: float) -> float | None:
+    return round(min(100.0, 100 * filled / expected), 2) if expected else None
+
+
+def _number(value: Any, digits: int) -> float | None:
+    return None if value is None or np.isnan(value) else round(float(value), digits)

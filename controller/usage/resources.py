@@ -1,0 +1,220 @@
+"""Figures of single resources, from their five-minute rows.
+
+A resource with one holding over the whole period needs no join: percentiles of its bytes divided
+by its allocation are the percentiles of the shares. The others (changed hands or size in between,
+allocation unknown, coarse or hourly rows) go the long way, row by row against their pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collectors.catalog import HOST
+from controller.settings import Settings
+from controller.store import statistics as st
+from controller.store.holdings import Ints
+from controller.store.rollup_sql import (
+    LONGEST_COARSE_S,
+    USED_DISK,
+    USED_MEMORY,
+    coarse_buckets,
+    hour_buckets,
+    window,
+)
+from controller.store.samples import Samples
+from controller.usage.view import Pieces, View
+
+SHORT_SLICE = 2_500
+LONG_SLICE = 500
+"""Resources of one statement: bounds the engine's memory (a month of one value each of 2,500
+resources is 86 MB)."""
+
+Figures = dict[str, NDArray[np.float64]]
+
+NAMES = (
+    "filled",
+    "cpu_avg", "cpu_p95", "cpu_max",
+    "mem_avg", "mem_p95", "mem_max",
+    "disk_avg",
+    "rx_avg", "rx_p95", "tx_avg", "tx_p95",
+)  # fmt: skip
+"""``filled`` is the number of buckets with data."""
+
+_COLUMNS = (
+    "cpu_used_pct",
+    "cpu_max_pct",
+    "mem_used_bytes",
+    "mem_used_pct",
+    "mem_total_bytes",
+    "disk_used_bytes",
+    "disk_used_pct",
+    "disk_total_bytes",
+    "net_rx_bytes_s",
+    "net_tx_bytes_s",
+)
+
+
+def figures(samples: Samples, settings: Settings, view: View, now_s: int) -> tuple[Ints, Figures]:
+    """Resource ids and, parallel to them, each of NAMES; resources without data are left out."""
+    pieces = view.pieces
+    ids, count = np.unique(pieces.row, return_counts=True)
+    coarser = _with_coarser(samples, settings, view, now_s)
+    held = pieces.holding
+    whole = (pieces.since <= view.start) & (pieces.until >= view.end)
+    known = ~(np.isnan(held.mem_bytes) | np.isnan(held.disk_bytes))
+    plain = whole & known & (count[np.searchsorted(ids, pieces.row)] == 1)
+    if coarser is None:
+        plain[:] = False
+    elif len(coarser):
+        plain &= ~np.isin(pieces.row, coarser)
+    found: list[tuple[Ints, Figures]] = []
+    # Where a platform gives shares only, the bytes need each row's size.
+    shares_only: list[Ints] = []
+    for part in _slices(pieces.pick(plain), SHORT_SLICE):
+        keys, values, bare = _short(samples, view, part)
+        found.append((keys[~bare], {name: values[name][~bare] for name in NAMES}))
+        shares_only.append(keys[bare])
+    again = np.concatenate([*shares_only, np.array([], np.int64)])
+    for part in _slices(pieces.pick(~plain | np.isin(pieces.row, again)), LONG_SLICE):
+        found.append(_long(samples, view, part, coarser is None or len(coarser) > 0))
+    keys = np.concatenate([keys for keys, _ in found] or [np.array([], np.int64)])
+    return keys, {
+        name: np.concatenate([values[name] for _, values in found] or [np.array([])])
+        for name in NAMES
+    }
+
+
+def _with_coarser(
+    samples: Samples, settings: Settings, view: View, now_s: int
+) -> NDArray[np.int64] | None:
+    """Resources that have coarse rows in the period; None where five-minute rows may be gone."""
+    if view.start < now_s - settings.retention.five_minute_days * st.DAY_S:
+        return None
+    rows = samples.query(
+        f"SELECT DISTINCT resource FROM {HOST.name}_coarse "
+        f"WHERE {window('time', view.start - LONGEST_COARSE_S, view.end)} "
+        f"AND toUnixTimestamp(time) + interval_s > {view.start} AND instance = ''"
+    )
+    return np.asarray(rows.get("resource", []), np.int64)
+
+
+def _slices(pieces: Pieces, size: int) -> Iterator[Pieces]:
+    ids = np.unique(pieces.row)
+    for first in range(0, len(ids), size):
+        chunk = ids[first : first + size]
+        yield pieces.pick((pieces.row >= chunk[0]) & (pieces.row <= chunk[-1]))
+
+
+def _statistics(weight: str, cpu: str, peak: str, mem: str, disk: str) -> str:
+    """The SELECT list of NAMES."""
+    return f"""count() AS filled,
+  {st.weighted_mean(cpu, weight)} AS cpu_avg, {st.percentile(cpu, 0.95)} AS cpu_p95,
+  {st.highest(peak)} AS cpu_max,
+  {st.weighted_mean(mem, weight)} AS mem_avg, {st.percentile(mem, 0.95)} AS mem_p95,
+  {st.highest(mem)} AS mem_max,
+  {st.weighted_mean(disk, weight)} AS disk_avg,
+  {st.weighted_mean("net_rx_bytes_s", weight)} AS rx_avg,
+  {st.percentile("net_rx_bytes_s", 0.95)} AS rx_p95,
+  {st.weighted_mean("net_tx_bytes_s", weight)} AS tx_avg,
+  {st.percentile("net_tx_bytes_s", 0.95)} AS tx_p95"""
+
+
+_PEAK = "if(isNaN(cpu_max_pct), cpu_used_pct, cpu_max_pct)"
+
+
+def _short(samples: Samples, view: View, pieces: Pieces) -> tuple[Ints, Figures, NDArray[np.bool_]]:
+    """Without a join; the last answer marks resources that gave shares instead of bytes."""
+    ids = pieces.row
+    which = f"resource >= {ids.min()} AND resource <= {ids.max()}"
+    if len(ids) <= ids.max() - ids.min():
+        which += f" AND resource IN ({', '.join(map(str, ids.tolist()))})"
+    which += f" AND instance = '' AND {window('time', view.start, view.end)}"
+    figures = _statistics("seconds", "cpu_used_pct", _PEAK, "mem_used_bytes", "disk_used_bytes")
+    answer = samples.query(
+        f"SELECT resource, {figures} FROM {HOST.name}_5m FINAL WHERE {which} GROUP BY resource"
+    )
+    keys = np.asarray(answer.get("resource", []), np.int64)
+    values = {name: np.asarray(answer.get(name, []), np.float64) for name in NAMES}
+    order = np.argsort(ids)
+    place = order[np.searchsorted(ids[order], keys)]
+    size = pieces.holding.mem_bytes[place]
+    for name in ("mem_avg", "mem_p95", "mem_max"):
+        values[name] = _share(values[name], size)
+    values["disk_avg"] = _share(values["disk_avg"], pieces.holding.disk_bytes[place])
+    bare = np.isnan(values["mem_avg"]) | np.isnan(values["disk_avg"])
+    if bare.any():
+        shares = samples.query(
+            f"SELECT DISTINCT resource FROM {HOST.name}_5m WHERE {which} AND ("
+            "(isNaN(mem_used_bytes) AND not isNaN(mem_used_pct)) OR "
+            "(isNaN(disk_used_bytes) AND not isNaN(disk_used_pct)))"
+        )
+        bare &= np.isin(keys, np.asarray(shares.get("resource", []), np.int64))
+    return keys, values, bare
+
+
+def _share(used: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share: NDArray[np.float64] = np.where(size > 0, 100 * used / size, np.nan)
+    return share
+
+
+def _long(samples: Samples, view: View, pieces: Pieces, coarser: bool) -> tuple[Ints, Figures]:
+    """Each row against the piece that holds at its time; coarser rows where nothing finer is."""
+    answer = samples.query(
+        f"""
+SELECT resource, {_statistics("seconds", "cpu_used_pct", _PEAK, "mem", "disk")}
+FROM (
+  SELECT resource, seconds, cpu_used_pct, cpu_max_pct, net_rx_bytes_s, net_tx_bytes_s,
+    if(isNaN(p.mem_bytes), mem_total_bytes, p.mem_bytes) AS size_mem,
+    if(isNaN(p.disk_bytes), disk_total_bytes, p.disk_bytes) AS size_disk,
+    if(size_mem > 0, 100 * ({USED_MEMORY.format(size="size_mem")}) / size_mem,
+       if(isNaN(size_mem), mem_used_pct, nan)) AS mem,
+    if(size_disk > 0, 100 * ({USED_DISK.format(size="size_disk")}) / size_disk,
+       if(isNaN(size_disk), disk_used_pct, nan)) AS disk
+  FROM ({rows(view, sorted(set(pieces.row.tolist())), coarser)}) AS r
+  INNER JOIN pieces AS p ON r.resource = p.resource
+  WHERE toInt64(toUnixTimestamp(bucket)) >= p.since AND toInt64(toUnixTimestamp(bucket)) < p.until
+)
+GROUP BY resource""",
+        external={
+            "pieces": [
+                ("resource", "UInt32", pieces.row),
+                ("since", "Int64", pieces.since),
+                ("until", "Int64", pieces.until),
+                ("mem_bytes", "Float64", pieces.holding.mem_bytes),
+                ("disk_bytes", "Float64", pieces.holding.disk_bytes),
+            ]
+        },
+    )
+    keys = np.asarray(answer.get("resource", []), np.int64)
+    return keys, {name: np.asarray(answer.get(name, []), np.float64) for name in NAMES}
+
+
+def rows(view: View, ids: list[int], coarser: bool, columns: tuple[str, ...] = _COLUMNS) -> str:
+    """SELECT of (resource, bucket, seconds, columns): five-minute rows and, where there are none
+    and ``coarser`` rows may be, hourly and then coarse ones spread over their buckets."""
+    which = f"resource IN ({', '.join(map(str, ids)) or '0'})"
+    names = ", ".join(columns)
+    period = window("time", view.start, view.end)
+    fine = (
+        f"SELECT resource, toDateTime(time, 'UTC') AS bucket, seconds, {names} "
+        f"FROM {HOST.name}_5m FINAL WHERE {which} AND instance = '' AND {period}"
+    )
+    if not coarser:
+        return fine
+    there = (
+        f"SELECT resource, toDateTime(time, 'UTC') FROM {HOST.name}_5m FINAL "
+        f"WHERE {which} AND instance = '' AND {period}"
+    )
+    span = (view.start, view.end)
+    hourly = hour_buckets(f"{HOST.name}_1h", which, span, columns, there)
+    there_too = f"{there} UNION ALL SELECT resource, bucket FROM ({hourly})"
+    coarse = coarse_buckets(f"{HOST.name}_coarse", which, span, columns, there_too)
+    full = f"toFloat32({st.BUCKET_S}) AS seconds"
+    return (
+        f"{fine} UNION ALL SELECT resource, bucket, {full}, {names} FROM ({hourly}) "
+        f"UNION ALL SELECT resource, bucket, {full}, {names} FROM ({coarse})"
+    )
