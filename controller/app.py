@@ -15,6 +15,7 @@ from controller.access.scope import CITY
 from controller.inventory import units
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.runtime import Runtime
+from controller.web.errors import problem_page
 
 ROUTERS = (
     health.router,
@@ -41,6 +42,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.subtree = units.subtree
     app.state.find_unit_id = _find_unit_id
     app.state.metrics = CollectorRegistry()
+    app.state.problem_page = problem_page
     errors.install(app)
     openapi.install(app)
     for router in ROUTERS:

@@ -40,15 +40,21 @@ class Child:
     def pid(self) -> int | None:
         return self.process.pid if self.process is not None else None
 
-    def start(self) -> None:
+    def start(
+        self, stdin: int = subprocess.DEVNULL, stdout: int | None = None
+    ) -> subprocess.Popen[bytes]:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
+            stdout=stdout,
             pass_fds=self.pass_fds,
             env=_environment(),
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
+            # A group of its own: Ctrl-C reaches us only, and we stop the children in order.
+            process_group=0,
+            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - started from the main thread
         )
+        return self.process
 
     def exited(self) -> int | None:
         """The exit status, once, of a process that has ended; schedules the next start."""
@@ -75,19 +81,22 @@ class Child:
         if self.process is not None:
             self.process.kill()
 
-    def stop(self, seconds: float) -> bool:
-        """Ask it to end, insist after ``seconds``; whether it ended by itself."""
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def wait(self, seconds: float) -> bool:
+        """Insist after ``seconds``; whether it ended by itself."""
         if self.process is None:
             return True
-        self.process.terminate()
+        process, self.process = self.process, None
         try:
-            self.process.wait(seconds)
+            process.wait(max(0.0, seconds))
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            process.kill()
+            process.wait()
             return False
-        finally:
-            self.process = None
         return True
 
 

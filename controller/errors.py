@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from controller.problems import Problem
+from controller.store.samples import QueryTooHeavy, SamplesError, SamplesFull, SamplesUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -57,20 +58,19 @@ def wants_html(request: Request) -> bool:
 
 def install(app: FastAPI) -> None:
     """Hand every kind of exception to ``answer``."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Problem, _problem)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(SamplesError, _samples)
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
+async def _problem(request: Request, error: Problem) -> Response:
     return answer(request, error)
 
 
-async def _validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+async def _validation(request: Request, error: RequestValidationError) -> Response:
     errors = [
         {"where": ".".join(str(part) for part in each["loc"]), "message": each["msg"]}
         for each in error.errors()[:20]
@@ -79,8 +79,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     return answer(request, Problem(422, "invalid request", detail, errors=errors))
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+async def _http(request: Request, error: HTTPException) -> Response:
     title = HTTPStatus(error.status_code).phrase.lower()
     detail = error.detail if error.detail and error.detail.lower() != title else ""
     if error.status_code in (404, 405):
@@ -102,6 +101,28 @@ async def _database(request: Request, error: Exception) -> Response:
             headers={"Retry-After": "5"},
         ),
     )
+
+
+async def _samples(request: Request, error: Exception) -> Response:
+    """What the sample store could not do; only an unforeseen refusal is our fault."""
+    again = {"Retry-After": "5"}
+    if isinstance(error, QueryTooHeavy):
+        return answer(
+            request,
+            Problem(422, "query too heavy", "ask for a shorter period, or for fewer resources"),
+        )
+    if isinstance(error, SamplesFull):
+        return answer(
+            request, Problem(507, "disk full", "the sample store's disk is full", headers=again)
+        )
+    if isinstance(error, SamplesUnavailable):
+        return answer(
+            request,
+            Problem(
+                503, "sample store unavailable", "it does not answer; try again", headers=again
+            ),
+        )
+    return await _unexpected(request, error)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

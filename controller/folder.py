@@ -1,7 +1,7 @@
 """The data folder: who may read it, who holds it, and the small private files of a run.
 
-    <data>/yunxun.db  samples/  tls/     kept
-    <data>/run/       lock  settings.toml  server.json  samples.json
+<data>/yunxun.db  samples/  tls/     kept
+<data>/run/       lock  settings.toml  server.json  samples.json
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def hold(data: Path) -> IO[str]:
 
     The lock goes with the process, however it ends; the pid in the file is for people.
     """
-    lock = (data / "run" / "lock").open("a+", opener=_private_opener)
+    lock = open(data / "run" / "lock", "a+", opener=_private_opener)  # noqa: SIM115
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -78,7 +78,7 @@ def write_private(path: Path, text: str) -> None:
     """Replace ``path`` at once by ``text``, readable for our user only."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
-    with fresh.open("x", encoding="utf-8", opener=_private_opener) as file:
+    with open(fresh, "x", encoding="utf-8", opener=_private_opener) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -117,7 +117,10 @@ def _toml(values: Mapping[str, Any]) -> str:
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if not _section(value)]
     for key, section in values.items():
         if _section(section):
-            lines += [f"[{key}]", *(f"{name} = {json.dumps(each)}" for name, each in section.items())]
+            lines += [
+                f"[{key}]",
+                *(f"{name} = {json.dumps(each)}" for name, each in section.items()),
+            ]
     return "\n".join(lines) + "\n"
 
 

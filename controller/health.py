@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 
-from controller.access.deps import MaybePrincipalDep, RuntimeDep, client_address, unauthorized
+from controller.access.deps import MaybePrincipalDep, RuntimeDep, client_address, may, unauthorized
+from controller.access.principal import Principal
 from controller.access.roles import MATRIX
+from controller.checks import Check, run_checks, store_answers
 from controller.problems import Problem
-from controller.runtime import Runtime
 
 router = APIRouter(tags=["health"])
 
@@ -37,23 +37,12 @@ def readyz(runtime: RuntimeDep) -> dict[str, str]:
     return {"status": "ok"}
 
 
-def store_answers(runtime: Runtime) -> dict[str, str]:
-    """For each store "" if it answers, else why not, in one line."""
-    answers = {"database": "", "samples": ""}
-    try:
-        with runtime.database.read() as session:
-            session.execute(text("SELECT 1"))
-    except Exception as error:  # whatever is wrong, the answer is "not ready"
-        answers["database"] = _one_line(error)
-    try:
-        runtime.samples.query("SELECT 1 AS one", seconds=5)
-    except Exception as error:
-        answers["samples"] = _one_line(error)
-    return answers
-
-
-def _one_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+@router.get("/api/v1/checks", summary="What yunxun doctor looks at")
+def checks(
+    runtime: RuntimeDep,
+    _principal: Annotated[Principal, Depends(may("system.read"))],
+) -> list[Check]:
+    return run_checks(runtime)
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

@@ -23,9 +23,10 @@ from starlette.requests import Request
 
 from controller.access import sessions, tokens
 from controller.access.principal import Principal, local_principal
-from controller.access.roles import CITYWIDE, LOCAL, MATRIX, ROLES
+from controller.access.roles import CITYWIDE, LOCAL, MATRIX
 from controller.access.scope import CITY, Scope
 from controller.access.secrets import hash_secret
+from controller.access.tables import ROLES
 from controller.problems import Problem
 from controller.runtime import Runtime
 from controller.settings import Settings

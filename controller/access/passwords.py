@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from itertools import pairwise
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,10 +19,47 @@ MOST = 256
 _HASHER = PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
 
 _COMMON = frozenset(
-    "password passw0rd p@ssw0rd p@ssword admin administrator root changeme welcome letmein "
-    "qwerty qwertyuiop asdfghjkl zxcvbnm iloveyou monkey dragon secret yunxun abc abcd abcde "
-    "test demo guest user default system huawei h3c zte cisco aliyun woaini mima "
-    "1q2w3e4r 1qaz2wsx qazwsx zaq1".split()
+    (
+        "password",
+        "passw0rd",
+        "p@ssw0rd",
+        "p@ssword",
+        "admin",
+        "administrator",
+        "root",
+        "changeme",
+        "welcome",
+        "letmein",
+        "qwerty",
+        "qwertyuiop",
+        "asdfghjkl",
+        "zxcvbnm",
+        "iloveyou",
+        "monkey",
+        "dragon",
+        "secret",
+        "yunxun",
+        "abc",
+        "abcd",
+        "abcde",
+        "test",
+        "demo",
+        "guest",
+        "user",
+        "default",
+        "system",
+        "huawei",
+        "h3c",
+        "zte",
+        "cisco",
+        "aliyun",
+        "woaini",
+        "mima",
+        "1q2w3e4r",
+        "1qaz2wsx",
+        "qazwsx",
+        "zaq1",
+    )
 )
 
 
@@ -55,7 +93,7 @@ def check_strength(password: str, username: str = "") -> None:
 
 def _is_run(text: str) -> bool:
     """Whether the text is one run such as 123456789012 or abcdefghijkl."""
-    steps = {ord(after) - ord(before) for before, after in zip(text, text[1:], strict=False)}
+    steps = {ord(after) - ord(before) for before, after in pairwise(text)}
     return steps <= {1, -9} or steps <= {-1, 9}
 
 

@@ -32,7 +32,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "audit.read": ("auditor",),
     "system.read": ("system_admin", "ops"),
 }
-"""Action -> roles. Routes say ``require(*MATRIX["agents.manage"])``, or ``may("agents.manage")``."""
+"""Action -> roles. Routes say ``Depends(may("agents.manage"))``."""
 
 
 def check_binding(role: str, unit_id: int | None) -> None:

@@ -61,7 +61,8 @@ def login(runtime: Runtime, username: str, password: str, address: str) -> tuple
 
 def open_session(session: Session, user: User, address: str, now: datetime) -> str:
     """A new session of ``user``; the value of its cookie."""
-    assert user.id is not None
+    if user.id is None:
+        raise ValueError("the user has not been stored yet")
     cookie = new_secret()
     session.add(
         LoginSession(

@@ -90,6 +90,13 @@ def revoke(session: Session, token_id: int, now: datetime) -> ApiToken | None:
     return token
 
 
+def delete(session: Session, token: ApiToken) -> None:
+    """Remove a token that no person was given."""
+    found = session.get(ApiToken, token.id)
+    if found is not None:
+        session.delete(found)
+
+
 def purge(session: Session, now: datetime) -> None:
     """Remove tokens of the data folder that are over; people's tokens stay listed."""
     for token in session.exec(

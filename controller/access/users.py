@@ -161,9 +161,9 @@ def finish_attempt(session: Session, attempt: Attempt, now: datetime) -> User:
         failure = session.get(LoginFailure, key)
         if failure is not None:
             session.delete(failure)
-    assert attempt.user is not None
-    user = session.get(User, attempt.user.id)
-    assert user is not None
+    if attempt.user is None:
+        raise ValueError("nobody's password can have fitted")
+    user = session.get_one(User, attempt.user.id)
     user.last_login = now
     session.add(user)
     return user
@@ -193,6 +193,6 @@ def _user_key(username: str) -> str:
 def _address_key(address: str) -> str:
     """An IPv6 subscriber holds a /64: count the network, not the address."""
     if ":" in address and not address.startswith("::ffff:"):
-        network = int(IPv6Address(address.split("%")[0])) >> 64
+        network = int(IPv6Address(address.partition("%")[0])) >> 64
         return f"address:{network:016x}::/64"
     return f"address:{address}"

@@ -1,9 +1,9 @@
 """How every command reaches the controller: its HTTP API, by address or on a data folder.
 
-    @app.command("list")
-    def list_agents(url: Url = "", data: Data = None, ca: Ca = None) -> None:
-        with open_api(url, data, ca) as api:
-            for agent in api.get("/api/v1/agents"): ...
+@app.command("list")
+def list_agents(url: Url = "", data: Data = None, ca: Ca = None) -> None:
+    with open_api(url, data, ca) as api:
+        for agent in api.get("/api/v1/agents"): ...
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ class Api:
             except httpx.HTTPError as error:
                 raise _unreachable(self.url, error) from None
 
-    def _send(self, method: str, path: str, *, params: dict[str, Any], **more: Any) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, *, params: dict[str, Any], **more: Any
+    ) -> httpx.Response:
         try:
             response = self._client.request(method, path, params=_given(params), **more)
         except httpx.HTTPError as error:

@@ -53,3 +53,10 @@ def configuration() -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether there is nothing to migrate."""
+    with engine.connect() as connection:
+        scripts = ScriptDirectory.from_config(configuration())
+        return revision(connection) == scripts.get_current_head()

@@ -54,3 +54,18 @@ class WorkerLock(SQLModel, table=True):
     name: str = Field(primary_key=True, max_length=64)
     holder: str
     expires: datetime = Field(sa_type=UtcDateTime)
+
+
+class JobRun(SQLModel, table=True):
+    """How a periodic job of the worker is doing: read by ``yunxun doctor`` and the pages."""
+
+    __tablename__ = "job_run"
+
+    name: str = Field(primary_key=True, max_length=64)
+    last_ok: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_failed: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    failures: int = 0
+    """In a row; 0 after a success."""
+    error: str = Field(default="", max_length=500)
+    seconds: float = 0.0
+    """How long the last run took."""

@@ -50,6 +50,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "job_run",
+        sa.Column("name", AutoString(length=64), nullable=False),
+        sa.Column("last_ok", UtcDateTime(), nullable=True),
+        sa.Column("last_failed", UtcDateTime(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("error", AutoString(length=500), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "late_rows",
+        sa.Column("sample_table", AutoString(length=32), nullable=False),
+        sa.Column("resource_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("seen", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("sample_table", "resource_id", "day"),
+    )
+    op.create_table(
         "login_failure",
         sa.Column("key", AutoString(length=160), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),

@@ -1,0 +1,92 @@
+"""``yunxun agent``: enrolment tokens, and who may send."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controller.commands.client import Ca, CommandError, Data, Url, open_api
+
+app = typer.Typer(help="Agents: enrol, list, approve, revoke.", no_args_is_help=True)
+
+AgentId = Annotated[str, typer.Argument(metavar="ID", help="As 'yunxun agent list' shows it.")]
+
+
+@app.command("token")
+def make_token(
+    unit: Annotated[str, typer.Option("--unit", help="Code or name of the unit.")],
+    uses: Annotated[int, typer.Option(min=1, help="How many agents may enrol with it.")] = 1,
+    hours: Annotated[float, typer.Option(min=0.1, help="How long it is good for.")] = 24,
+    auto_approve: Annotated[
+        bool, typer.Option("--auto-approve", help="Agents need no approval after enrolling.")
+    ] = False,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Print an enrolment token, and nothing else. On the host: yunxun-agent enrol TOKEN"""
+    wanted = {"unit": unit, "uses": uses, "hours": hours, "auto_approve": auto_approve}
+    with open_api(url, data, ca) as api:
+        print(api.post("/api/v1/agent-tokens", wanted)["token"])
+
+
+@app.command("list")
+def list_agents(
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
+) -> None:
+    """All agents that you may see."""
+    with open_api(url, data, ca) as api:
+        agents = api.get("/api/v1/agents")
+    if form == "json":
+        print(json.dumps(agents, ensure_ascii=False, indent=2))
+        return
+    if form != "table":
+        raise CommandError(f"--format {form}: there are table and json")
+    table = Table(
+        "id", "name", "state", "unit", "resource", "version", "last seen", "lag", "address"
+    )
+    for agent in agents:
+        lag = agent.get("lag_s")
+        table.add_row(
+            agent["id"],
+            agent["name"],
+            agent["state"],
+            agent.get("unit_name") or agent.get("unit_code") or "",
+            agent.get("resource_code") or "",
+            agent.get("version") or "",
+            (agent.get("last_seen") or "never")[:19],
+            "" if lag is None else f"{lag:.0f} s",
+            agent.get("address") or "",
+        )
+    Console().print(table)
+
+
+@app.command()
+def approve(agent: AgentId, url: Url = "", data: Data = None, ca: Ca = None) -> None:
+    """Let an agent that waits for approval send."""
+    with open_api(url, data, ca) as api:
+        api.post(f"/api/v1/agents/{agent}/approve")
+    print(f"agent {agent}: approved")
+
+
+@app.command()
+def revoke(
+    agent: AgentId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Refuse an agent from now on; its host must be enrolled anew to come back."""
+    if not yes and not typer.confirm(f"Revoke agent {agent}?"):
+        raise CommandError("not revoked")
+    with open_api(url, data, ca) as api:
+        api.post(f"/api/v1/agents/{agent}/revoke")
+    print(f"agent {agent}: revoked")

@@ -1,0 +1,36 @@
+"""``yunxun doctor``: is everything in order, and what to do if not."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controller.commands.client import PROBLEMS, Ca, Data, Url, open_api
+
+app = typer.Typer()
+
+
+@app.command()
+def doctor(
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
+) -> None:
+    """Check stores, disk, worker, rollups, agents and certificates; exit status 1 on problems."""
+    with open_api(url, data, ca) as api:
+        checks = api.get("/api/v1/checks")
+    if form == "json":
+        print(json.dumps(checks, ensure_ascii=False, indent=2))
+    else:
+        table = Table("check", "", "finding")
+        for check in checks:
+            mark = "[green]ok[/]" if check["fine"] else "[red]problem[/]"
+            table.add_row(check["name"], mark, check["text"])
+        Console().print(table)
+    if not all(check["fine"] for check in checks):
+        raise typer.Exit(PROBLEMS)

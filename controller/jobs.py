@@ -1,0 +1,112 @@
+"""The worker's jobs, when each is due, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from controller.access import sessions, tokens, users
+from controller.runtime import Runtime
+from controller.store import maintenance, rollup
+from controller.store.tables import JobRun
+
+DIRTY_BUDGET_SECONDS = 10.0
+"""Of one turn of the recomputation; live rollups wait for it at most this long."""
+
+FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(minutes=10)
+
+NIGHT = time(2, 0)
+
+
+class JobError(Exception):
+    """A job did not do all it should; the text says what is left."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Jobs of one lane run one by one, so none holds up another for longer than its own budget.
+
+    ``every`` is the pause after a run; with ``at`` the job runs once a day at that time of day
+    in the controller's zone, or as soon as possible if that was missed.
+    """
+
+    name: str
+    lane: str
+    run: Callable[[Runtime], Any]
+    every: timedelta = timedelta(0)
+    at: time | None = None
+
+
+def _recompute(runtime: Runtime) -> None:
+    rollup.roll_dirty(runtime, DIRTY_BUDGET_SECONDS)
+
+
+def _purge_access(runtime: Runtime) -> None:
+    now = runtime.now()
+    with runtime.database.write() as session:
+        sessions.purge(session, now)
+        tokens.purge(session, now)
+        users.purge_failures(session, now)
+
+
+def _sync_holdings(runtime: Runtime) -> None:
+    rollup.sync_holdings(runtime)
+
+
+def _roll_live(runtime: Runtime) -> None:
+    rollup.roll_live(runtime)
+
+
+def _expire(runtime: Runtime) -> None:
+    maintenance.expire(runtime.samples, runtime.settings, runtime.now())
+
+
+def _merge(runtime: Runtime) -> None:
+    merged = maintenance.merge_closed(runtime.samples, runtime.settings, runtime.now())
+    failed = [f"{each.table} {each.partition}: {each.error}" for each in merged if each.error]
+    if failed:
+        raise JobError("; ".join(failed))
+
+
+JOBS = (
+    Job("holdings", "rollup", _sync_holdings, timedelta(seconds=15)),
+    Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
+    Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
+    Job("retention", "upkeep", _expire, at=NIGHT),
+    Job("merge", "upkeep", _merge, at=NIGHT),
+    Job("sessions", "upkeep", _purge_access, timedelta(minutes=10)),
+)
+"""Rollups share a lane: two of them at once would compute the same buckets."""
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long a job rests after that many failures in a row."""
+    if failures <= 0:
+        return timedelta(0)
+    doubled: int = 2 ** min(failures - 1, 16)
+    return min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
+
+
+def due(job: Job, run: JobRun | None, now: datetime, zone: ZoneInfo) -> bool:
+    """Whether the job is to run now, after what ``run`` says of the last times."""
+    if run is None:
+        return job.at is None
+    if run.failures and run.last_failed is not None:
+        return now >= run.last_failed + max(job.every, pause_after(run.failures))
+    if run.last_ok is None:
+        return True
+    if job.at is None:
+        # A clock that was set back must not silence the job.
+        return now >= run.last_ok + job.every or now < run.last_ok
+    return run.last_ok < last_time_of(job.at, now, zone)
+
+
+def last_time_of(at: time, now: datetime, zone: ZoneInfo) -> datetime:
+    """The newest moment not after ``now`` when the clocks in ``zone`` showed ``at``."""
+    local = now.astimezone(zone)
+    moment = datetime.combine(local.date(), at, zone)
+    return moment if moment <= local else moment - timedelta(days=1)
