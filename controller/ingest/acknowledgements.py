@@ -34,7 +34,7 @@ class Mark(NamedTuple):
     arrived_ms: int
 
 
-class Conflict(Exception):  # noqa: N818 - a finding about two machines, not a failure of ours
+class Conflict(Exception):
     """Two machines send as one agent; the text says by what it was noticed."""
 
 

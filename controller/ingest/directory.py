@@ -12,10 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import sqlalchemy
-from sqlalchemy import Select
+from sqlalchemy import select
 from sqlmodel import Session, col
 
 from collectors.records import BatchId
@@ -175,7 +174,7 @@ class Directory:
 
 def read_rows(session: Session, agent: str | None = None) -> list[Row]:
     """All agents of the register, or the one."""
-    statement: Select[Any] = sqlalchemy.select(
+    statement = select(
         col(Agent.id),
         col(Agent.secret_hash),
         col(Agent.state),

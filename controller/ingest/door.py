@@ -9,17 +9,16 @@ over. Everything here runs on the event loop; blocks and documents are stored by
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlmodel import col, select
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collectors import catalog, records
 from collectors.records import WireError
@@ -30,6 +29,7 @@ from controller.ingest.bookkeeping import Delivery, Pending, Sighting, Written, 
 from controller.ingest.decode import Layout, Opened, Opener
 from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
 from controller.ingest.group_commit import GroupCommit, Outcome, try_later
+from controller.ingest.request import Answer, Body, agreed, refusal
 from controller.ingest.tables import AgentEpoch, SetAside
 from controller.problems import Problem
 from controller.runtime import Runtime
@@ -37,12 +37,8 @@ from controller.runtime import Runtime
 log = logging.getLogger("yunxun.ingest")
 
 PATH = "/api/v1/ingest/batches"
-BODY_SECONDS = 20.0
-SLOWEST_BYTES_S = 4_096
-"""A body may take BODY_SECONDS and a second for each of these bytes."""
 INFLATE_ASIDE_BYTES = 64 << 10
 """Larger bodies are inflated by a thread, so that none holds up the others for long."""
-DRAIN_BYTES = 16 << 20
 FLUSH_SECONDS = 2.0
 DISK_SECONDS = 1.0
 REFUSED_STATES = {
@@ -54,12 +50,6 @@ REFUSED_STATES = {
         "then approve this one",
     ),
 }
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class Verdict(NamedTuple):
@@ -113,7 +103,7 @@ class Door:
             if known is not None:
                 known.add(ledger)
         self._subjects.load(subjects)
-        self._check_disk()
+        self._measure_disk()
         self._tasks = [
             asyncio.create_task(self._every(seconds, work), name=f"ingest {name}")
             for name, seconds, work in (
@@ -169,9 +159,9 @@ class Door:
             self.directory.put(row)
 
     async def _look_at_disk(self) -> None:
-        self._check_disk()
+        self._measure_disk()
 
-    def _check_disk(self) -> None:
+    def _measure_disk(self) -> None:
         data = self._runtime.settings.data
         usage = shutil.disk_usage(data if data.exists() else ".")
         floor = min(
@@ -191,22 +181,20 @@ class Door:
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
         """The whole of a request to PATH."""
-        body = _Body(receive)
+        body = Body(receive)
         try:
-            done = await self._take(scope, body)
-            status, headers, text = 200, _OK_HEADERS, json.dumps(done, separators=(",", ":"))
-            answer = Answer(status, headers, text.encode())
+            answer = agreed(await self._take(scope, body))
         except Problem as problem:
-            answer = await _refusal(problem, scope, body)
+            answer = await refusal(problem, scope, body)
         except Exception:
             log.exception("unexpected error at the door")
-            answer = await _refusal(
+            answer = await refusal(
                 try_later(503, "not stored", "an unexpected error; see the log"), scope, body
             )
         self.answers[answer.status] = self.answers.get(answer.status, 0) + 1
         return answer
 
-    async def _take(self, scope: Scope, body: _Body) -> dict[str, Any]:
+    async def _take(self, scope: Scope, body: Body) -> dict[str, Any]:
         if scope["method"] != "POST":
             raise Problem(405, "method not allowed", "POST a batch", headers={"Allow": "POST"})
         headers = dict(scope["headers"])
@@ -214,16 +202,8 @@ class Door:
             await self.start()
         known = await self.authenticate(headers.get(b"authorization", b""))
         refuse_state(known)
-        wait = known.take(time.monotonic(), self._settings.batches_per_minute)
-        if wait:
-            raise try_later(
-                429,
-                "too many batches",
-                f"at most {self._settings.batches_per_minute} a minute",
-                wait,
-            )
-        if self.disk_full:
-            raise try_later(507, "disk full", self.disk_full)
+        self.limit(known)
+        self.check_disk()
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != _CONTENT_TYPE:
             raise Problem(415, "unknown content type", f"send {records.CONTENT_TYPE}")
@@ -232,6 +212,32 @@ class Door:
         return await self.take_wire(
             known, wire, address=client[0] if client else "", clock=headers.get(b"yunxun-sent")
         )
+
+    def limit(self, known: Known) -> None:
+        """Counts one batch. Raises Problem 429."""
+        most = self._settings.batches_per_minute
+        wait = known.take(time.monotonic(), most)
+        if wait:
+            raise try_later(429, "too many batches", f"at most {most} a minute", wait)
+
+    def check_disk(self) -> None:
+        """Raises Problem 507 before the disk is full."""
+        if self.disk_full:
+            raise try_later(507, "disk full", self.disk_full)
+
+    async def take_parts(
+        self, table: str, wires: list[tuple[int, bytes]], source: str, version: int
+    ) -> int:
+        """Takes in wires of (resource id, batch) under one version, not as an agent; gives the
+        number of rows set aside. Raises Problem."""
+        puts = []
+        for resource, wire in wires:
+            opened = self._opener.open(wire)
+            part = Part(opened.layout, opened.rows, opened.payload, resource, source, version)
+            puts.append(self.commits.put(table, part))
+        outcomes = await asyncio.gather(*puts)
+        asides = [aside for each in outcomes for aside in (each.future, each.unset) if aside]
+        return sum(aside.rows for aside in asides)
 
     async def take_wire(
         self, known: Known, wire: bytes, *, address: str = "", clock: bytes | None = None
@@ -466,57 +472,6 @@ class DoorMiddleware:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-class _Body:
-    """A request's body, read as a stream under a limit of bytes and time."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.complete = False
-        self.taken = 0
-
-    async def read(self, content_length: bytes | None, most: int) -> bytes:
-        """Raises Problem 408, 413, and 400 for a connection that went away."""
-        length = int(content_length) if content_length and content_length.isdigit() else most
-        if length > most:
-            raise Problem(413, "batch too large", f"{length} bytes; at most {most}")
-        try:
-            async with asyncio.timeout(BODY_SECONDS + length / SLOWEST_BYTES_S):
-                message = await self._next()
-                if self.complete:
-                    body: bytes = message.get("body", b"")
-                    if len(body) > most:
-                        raise Problem(413, "batch too large", f"over {most} bytes")
-                    return bytes(body)
-                chunks = [message.get("body", b"")]
-                while not self.complete:
-                    chunks.append((await self._next()).get("body", b""))
-                    if self.taken > most:
-                        raise Problem(413, "batch too large", f"over {most} bytes")
-                return b"".join(chunks)
-        except TimeoutError:
-            raise Problem(408, "body too slow", f"{self.taken} bytes came in time") from None
-
-    async def _next(self) -> MutableMapping[str, Any]:
-        message: Message = await self._receive()
-        if message["type"] == "http.disconnect":
-            self.complete = True
-            raise Problem(400, "connection lost", "before the body was complete")
-        self.taken += len(message.get("body", b""))
-        self.complete = not message.get("more_body", False)
-        return message
-
-    async def drain(self) -> bool:
-        """Reads on without keeping, so that the sender gets to read our answer; False if there
-        is more than is worth waiting for."""
-        try:
-            async with asyncio.timeout(5):
-                while not self.complete and self.taken <= DRAIN_BYTES:
-                    await self._next()
-        except (TimeoutError, Problem):
-            return False
-        return self.complete
-
-
 def judge(table: str, layout: Layout) -> Verdict:
     """Whether a table takes batches of this layout, and which columns it does not know."""
     try:
@@ -556,19 +511,6 @@ def unauthorized(detail: str) -> Problem:
     return Problem(401, "not authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-async def _refusal(problem: Problem, scope: Scope, body: _Body) -> Answer:
-    headers = [(b"content-type", b"application/problem+json"), *_COMMON_HEADERS]
-    headers += [(k.lower().encode(), v.encode()) for k, v in problem.headers.items()]
-    if not body.complete and not await body.drain():
-        headers.append((b"connection", b"close"))
-    text = json.dumps(problem.body(scope.get("state", {}).get("request_id", "")))
-    return Answer(problem.status, [*headers, _length(text)], text.encode())
-
-
-def _length(text: str) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(text)).encode()
-
-
 def _sighting(known: Known, last_seen: datetime) -> Sighting:
     newest = moment(known.last_sample_ms) if known.last_sample_ms else None
     return Sighting(known.id, last_seen, newest, known.clock_skew_s, known.address, known.version)
@@ -592,6 +534,4 @@ def _moment(ms: int) -> datetime | None:
 
 
 _CONTENT_TYPE = records.CONTENT_TYPE.encode()
-_COMMON_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-_OK_HEADERS = [(b"content-type", b"application/json"), *_COMMON_HEADERS]
 _NOTHING = Outcome(0, None, None)

@@ -47,7 +47,7 @@ class Count:
     at: datetime
 
 
-def merge(  # noqa: PLR0917
+def merge(
     counts: dict[Key, Count],
     kind: str,
     agent: str,
