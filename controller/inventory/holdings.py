@@ -25,7 +25,7 @@ from controller.inventory.tables import (
     Unit,
     Zone,
 )
-from controller.inventory.timeline import Span, Timeline, change, differences, joined
+from controller.inventory.timeline import Span, Timeline, change, differences, joined, row_changes
 from controller.problems import NotFound, Problem
 from controller.store.dirty import earliest_day, mark_dirty
 from controller.store.relational import Database
@@ -134,15 +134,10 @@ def _write_rows(
     changed: list[dict[str, Any]] = []
     new: list[dict[str, Any]] = []
     for resource_id, spans in after.items():
-        old = {span.since: span for span in before.get(resource_id, ())}
-        starts = {span.since for span in spans}
-        gone += [(resource_id, since) for since in old if since not in starts]
-        for span in spans:
-            if span.since not in old:
-                new.append(_row(places, resource_id, span))
-            elif old[span.since] != span:
-                changed.append(_row(places, resource_id, span))
-    # First what goes: a span may begin where another began. A start identifies its row.
+        ended, altered, added = row_changes(before.get(resource_id, ()), spans)
+        gone += [(resource_id, since) for since in ended]
+        changed += [_row(places, resource_id, span) for span in altered]
+        new += [_row(places, resource_id, span) for span in added]
     for resource_id, since in gone:
         session.execute(
             delete(Holding).where(

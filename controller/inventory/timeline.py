@@ -119,6 +119,22 @@ def differences(
     return found
 
 
+def row_changes(
+    before: Sequence[Span[T]], after: Sequence[Span[T]]
+) -> tuple[list[datetime], list[Span[T]], list[Span[T]]]:
+    """What must happen to stored spans: starts to delete, spans to update in place, spans to add.
+
+    A start identifies its row. Delete first, then update, then add, and no two rows ever have
+    the same start.
+    """
+    old = {span.since: span for span in before}
+    starts = {span.since for span in after}
+    gone = [since for since in old if since not in starts]
+    changed = [span for span in after if span.since in old and old[span.since] != span]
+    added = [span for span in after if span.since not in old]
+    return gone, changed, added
+
+
 def earlier(first: datetime | None, second: datetime | None) -> datetime | None:
     """The earlier of two ends; None is never."""
     if first is None or second is None:

@@ -1,0 +1,221 @@
+"""What a cell means: text, numbers, dates, addresses, as offices write them. Pure.
+
+Each ``parse_…`` takes a cell and gives the value, or raises BadCellError with what to do about it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from controller.inventory.dated import SHANGHAI
+from controller.inventory.matching import ADDRESSES_LENGTH, clean_uuid
+from controller.inventory.naming import fold, narrow, tidy
+from controller.inventory.sheet import Cell
+
+NOTHING = frozenset(
+    {"-", "--", "---", "—", "——", "–", "/", "\\", "无", "暂无", "n/a", "na", "null", "none", "nil"}
+)
+"""What people write to say that there is none. An empty cell says nothing instead."""
+
+_EXCEL_EPOCH = datetime(1899, 12, 30, tzinfo=SHANGHAI)
+"""Day 0 of Excel's serial dates; 1900 has a 29 February there, so this holds from March 1900."""
+_FIRST_SERIAL, _LAST_SERIAL = 32_874, 73_050  # 1990-01-01 and 2099-12-31
+
+_DATE = re.compile(
+    r"(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})(?:\s*[-/.月]\s*(?P<day>\d{1,2})\s*日?|\s*月)?"
+    r"(?:[T\s]*(?P<hour>\d{1,2})[:时](?P<minute>\d{1,2})(?:[:分](?P<second>\d{1,2})(?:\.\d+)?秒?|分)?"
+    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?",
+    re.IGNORECASE,
+)
+_COMPACT_DATE = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})")
+_NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)\s*(.*)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+_EXACT = 10**15
+"""Excel keeps 15 digits of a number; the rest of a longer code is already lost."""
+
+
+class BadCellError(ValueError):
+    """What is wrong with a cell and what to do."""
+
+
+def is_blank(cell: Cell) -> bool:
+    """Whether the cell says nothing."""
+    return isinstance(cell, str) and not tidy(cell)
+
+
+def is_nothing(cell: Cell) -> bool:
+    """Whether the cell says that there is none (``-``, 无, N/A …)."""
+    return isinstance(cell, str) and fold(cell) in NOTHING
+
+
+def shown(cell: Cell) -> str:
+    """The cell as an error quotes it."""
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M").removesuffix(" 00:00")
+    text = tidy(f"{cell:.15g}" if isinstance(cell, float) else str(cell))
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def parse_text(cell: Cell, limit: int = 200) -> str:
+    """A name, tidied."""
+    text = tidy(_as_text(cell))
+    if len(text) > limit:
+        raise BadCellError(f"has {len(text)} characters, over the limit of {limit}: shorten it")
+    return text
+
+
+def parse_code(cell: Cell, limit: int = 64) -> str:
+    """A code: as a name, with full-width letters and digits made ASCII."""
+    return parse_text(narrow(_as_text(cell)), limit)
+
+
+def parse_email(cell: Cell) -> str:
+    text = parse_code(cell, 254).removeprefix("mailto:")
+    if not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", text):
+        raise BadCellError(
+            f"{shown(cell)!r} is no e-mail address: one address, like name@example.cn"
+        )
+    return text
+
+
+def parse_phone(cell: Cell) -> str:
+    return parse_text(narrow(_as_text(cell)), 60)
+
+
+def parse_number(cell: Cell, units: Mapping[str, float]) -> float:
+    """A number ≥ 0; ``units`` are the words that may follow it, with their factor."""
+    if isinstance(cell, bool | datetime):
+        raise BadCellError(f"{shown(cell)!r} is no number: write digits, e.g. 8")
+    if isinstance(cell, float):
+        number, factor = cell, 1.0
+    else:
+        match = _NUMBER.fullmatch(_THOUSANDS.sub("", narrow(cell)))
+        word = fold(match[2]) if match else ""
+        if match is None or (word not in units and word):
+            allowed = ", ".join(units)
+            raise BadCellError(
+                f"{shown(cell)!r} is no number: write digits, e.g. 8"
+                + (f", with nothing or one of {allowed} behind" if allowed else "")
+            )
+        number, factor = float(match[1]), units.get(word, 1.0)
+    value = number * factor
+    if not 0 <= value < 1e9:
+        raise BadCellError(f"{shown(cell)!r} is out of range: 0 to 1,000,000,000")
+    return value
+
+
+def parse_moment(cell: Cell) -> datetime:
+    """A date or time in Shanghai's time, unless it names its zone; in UTC.
+
+    A date cell, a serial number of Excel, 2026-11-3, 2026/11/3, 2026.11.3, 2026年11月3日,
+    20261103, each with or without a time; a month stands for its first day.
+    """
+    if isinstance(cell, bool):
+        raise BadCellError(_not_a_date(cell))
+    if isinstance(cell, datetime):
+        moment = cell if cell.tzinfo else cell.replace(tzinfo=SHANGHAI)
+    elif isinstance(cell, float):
+        moment = _from_number(cell)
+    else:
+        text = narrow(cell)
+        moment = _from_number(float(text)) if re.fullmatch(r"\d+(\.\d+)?", text) else _parse(text)
+    if not 1990 <= moment.year <= 2100:
+        raise BadCellError(f"{shown(cell)!r} is not between 1990 and 2100: check the year")
+    return moment.astimezone(UTC)
+
+
+def parse_addresses(cell: Cell) -> list[str]:
+    """Addresses separated by comma, semicolon, space or line break; a /length is dropped."""
+    kept: dict[str, None] = {}
+    for part in re.split(r"[,;、|\s]+", narrow(_as_text(cell).replace("\n", " "))):
+        if not part:
+            continue
+        try:
+            kept[str(ip_address(part.split("/")[0]))] = None
+        except ValueError:
+            raise BadCellError(
+                f"{shown(part)!r} is no IP address: write e.g. 10.1.2.3, several with commas"
+            ) from None
+    if len(",".join(kept)) > ADDRESSES_LENGTH:
+        raise BadCellError(f"holds {len(kept)} addresses, too many to keep: name the main ones")
+    return list(kept)
+
+
+def parse_uuid(cell: Cell) -> str | None:
+    """The platform's instance UUID or id; None for a placeholder."""
+    return clean_uuid(parse_code(cell))
+
+
+def parse_tags(cell: Cell) -> list[str]:
+    """Tags separated by comma, semicolon, 、 or |, once each, in order."""
+    parts = re.split(r"[,;，；、|\n]+", _as_text(cell))
+    tags = list(dict.fromkeys(tag for part in parts if (tag := tidy(part))))
+    if any(len(tag) > 60 for tag in tags):
+        raise BadCellError("holds a tag of more than 60 characters: separate tags by commas")
+    return tags
+
+
+def parse_choice(cell: Cell, words: Mapping[str, str]) -> str:
+    """One of a fixed set; ``words`` are the folded spellings and what each means."""
+    found = words.get(fold(_as_text(cell)))
+    if found is None:
+        known = ", ".join(dict.fromkeys(words.values()))
+        raise BadCellError(f"{shown(cell)!r} is not known: use one of {known}")
+    return found
+
+
+def _as_text(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool | datetime):
+        raise BadCellError(
+            f"{shown(cell)!r} is a date or truth value in the sheet: format it as text"
+        )
+    if abs(cell) >= _EXACT:
+        raise BadCellError(
+            f"{shown(cell)!r} was cut to 15 digits by the spreadsheet: "
+            "format the column as text and enter it again"
+        )
+    return str(int(cell)) if cell == int(cell) else repr(cell)
+
+
+def _from_number(number: float) -> datetime:
+    if _FIRST_SERIAL <= number <= _LAST_SERIAL + 1:
+        return _EXCEL_EPOCH + timedelta(seconds=round(number * 86_400))
+    match = _COMPACT_DATE.fullmatch(f"{number:.0f}") if number == int(number) else None
+    if match is None:
+        raise BadCellError(_not_a_date(number))
+    return _build(match, f"{number:.0f}")
+
+
+def _parse(text: str) -> datetime:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise BadCellError(_not_a_date(text))
+    return _build(match, text)
+
+
+def _build(match: re.Match[str], text: str) -> datetime:
+    parts = match.groupdict()
+    zone = (parts.get("zone") or "").upper().replace(":", "")
+    tzinfo = SHANGHAI if not zone else datetime.strptime(zone.replace("Z", "+0000"), "%z").tzinfo
+    try:
+        return datetime(
+            int(parts["year"]),
+            int(parts["month"]),
+            int(parts.get("day") or 1),
+            int(parts.get("hour") or 0),
+            int(parts.get("minute") or 0),
+            int(parts.get("second") or 0),
+            tzinfo=tzinfo,
+        )
+    except ValueError:
+        raise BadCellError(f"{shown(text)!r} is no day or time that exists: correct it") from None
+
+
+def _not_a_date(cell: Cell) -> str:
+    return f"{shown(cell)!r} is no date: write e.g. 2026-11-03"

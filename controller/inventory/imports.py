@@ -1,0 +1,194 @@
+"""Import of the registers of units and resources from XLSX, XLS and CSV files.
+
+The file is read and understood before the database is touched, the change is planned, and then
+written in one transaction: all of it, or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, Protocol
+
+from sqlmodel import Session
+
+from controller.inventory.columns import RESOURCE_COLUMNS, UNIT_COLUMNS
+from controller.inventory.outcome import MAX_ERRORS, ImportOutcome, RowError
+from controller.inventory.resource_import import plan_resources
+from controller.inventory.sheet import UnreadableError, read_sheets
+from controller.inventory.table import Table, read_table
+from controller.inventory.tables import ImportRun
+from controller.inventory.unit_import import plan_units
+from controller.problems import Problem
+from controller.store.relational import Database
+
+
+class Plan(Protocol):
+    """A change of the register that is worked out and not yet written."""
+
+    @property
+    def created(self) -> int: ...
+    @property
+    def updated(self) -> int: ...
+    @property
+    def unchanged(self) -> int: ...
+    def apply(self, session: Session, now: datetime) -> int:
+        """Writes the change; returns the resource-days marked for recomputing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was read and understood; the register was not asked yet."""
+
+    kind: str
+    name: str
+    sha256: str
+    table: Table
+
+
+_PLANS: Mapping[str, Callable[[Session, Table, datetime, datetime | None], Plan]] = {
+    "units": plan_units,
+    "resources": plan_resources,
+}
+_COLUMNS = {"units": UNIT_COLUMNS, "resources": RESOURCE_COLUMNS}
+_KEYS = {"units": ("code",), "resources": ("code", "instance_uuid")}
+
+
+def import_units(
+    database: Database,
+    file: BinaryIO,
+    name: str,
+    *,
+    dry_run: bool,
+    skip_bad: bool,
+    by: str,
+    now: datetime,
+    **options: Any,
+) -> ImportOutcome:
+    """Imports a register of units; ``options`` as of ``read_upload`` and ``since``."""
+    return _import("units", database, file, name, dry_run, skip_bad, by, now, **options)
+
+
+def import_resources(
+    database: Database,
+    file: BinaryIO,
+    name: str,
+    *,
+    dry_run: bool,
+    skip_bad: bool,
+    by: str,
+    now: datetime,
+    **options: Any,
+) -> ImportOutcome:
+    """Imports a register of resources; ``options`` as of ``read_upload`` and ``since``."""
+    return _import("resources", database, file, name, dry_run, skip_bad, by, now, **options)
+
+
+def read_upload(
+    kind: str,
+    file: BinaryIO,
+    name: str,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    sheet: str = "",
+) -> Upload:
+    """Reads a file of ``kind`` (units, resources). ``mapping``: header -> field, "" to ignore.
+
+    Raises Problem 422 for a file in which there is no table.
+    """
+    try:
+        table = read_table(
+            read_sheets(file, name), _COLUMNS[kind], _KEYS[kind], mapping=mapping, sheet=sheet
+        )
+    except UnreadableError as error:
+        text = str(error)
+        raise Problem(
+            422, "unreadable file", text if text.startswith(name) else f"{name} {text}"
+        ) from None
+    return Upload(kind, name, _digest(file), table)
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(2**20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def examine(
+    session: Session, upload: Upload, *, skip_bad: bool, now: datetime, since: datetime | None
+) -> tuple[ImportOutcome, Plan | None]:
+    """What the import would do, and the plan; no plan where it must not be carried out."""
+    table = upload.table
+    outcome = ImportOutcome(
+        kind=upload.kind,
+        file_name=upload.name,
+        sheet=table.sheet,
+        sha256=upload.sha256,
+        rows=len(table.records),
+        columns=table.columns,
+    )
+    plan = None if table.unusable else _PLANS[upload.kind](session, table, now, since)
+    errors = sorted(table.errors, key=lambda error: error.row)
+    outcome.errors = [
+        RowError(row=error.row, column=error.column, message=error.message)
+        for error in errors[:MAX_ERRORS]
+    ]
+    outcome.errors_total = len(errors)
+    outcome.skipped = sum(record.bad for record in table.records)
+    if plan is None:
+        return outcome, None
+    if not table.records:
+        outcome.errors = [RowError(row=0, column="", message="no rows below the header")]
+        outcome.errors_total = 1
+        return outcome, None
+    outcome.created, outcome.updated = plan.created, plan.updated
+    outcome.unchanged = plan.unchanged
+    nothing_left = outcome.skipped == len(table.records)
+    return outcome, None if nothing_left or (errors and not skip_bad) else plan
+
+
+def carry_out(
+    session: Session, outcome: ImportOutcome, plan: Plan, *, by: str, now: datetime
+) -> ImportOutcome:
+    """Writes ``plan`` and the record of the import; the caller's transaction commits both."""
+    outcome.days_marked = plan.apply(session, now)
+    outcome.imported = True
+    run = ImportRun(
+        kind=outcome.kind,
+        file_name=outcome.file_name[:200],
+        sha256=outcome.sha256,
+        at=now,
+        by=by,
+        outcome=outcome.model_dump(exclude={"errors", "run", "columns"}),
+    )
+    session.add(run)
+    session.flush()
+    outcome.run = run.id
+    return outcome
+
+
+def _import(
+    kind: str,
+    database: Database,
+    file: BinaryIO,
+    name: str,
+    dry_run: bool,
+    skip_bad: bool,
+    by: str,
+    now: datetime,
+    *,
+    since: datetime | None = None,
+    **options: Any,
+) -> ImportOutcome:
+    upload = read_upload(kind, file, name, **options)
+    with database.read() if dry_run else database.write() as session:
+        outcome, plan = examine(session, upload, skip_bad=skip_bad, now=now, since=since)
+        outcome.dry_run = dry_run
+        if plan is not None and not dry_run:
+            carry_out(session, outcome, plan, by=by, now=now)
+    return outcome

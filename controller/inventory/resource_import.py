@@ -1,0 +1,462 @@
+"""What a table of resources means for the register: planned first, written when all is good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlmodel import Session, col
+
+from controller.inventory.dated import EVER, in_force
+from controller.inventory.holdings import Held, Holdings, canonical, read_holdings, write_holdings
+from controller.inventory.matching import uuid_variants
+from controller.inventory.naming import fold, narrow
+from controller.inventory.places import PlaceIds
+from controller.inventory.table import Record, Table
+from controller.inventory.tables import Resource, Unit, UnitVersion
+from controller.inventory.timeline import Span, change, fit, nearest
+
+DEMO_TAGS = frozenset({"演示数据", "demo"})
+"""A resource with one of these is marked as demo data."""
+
+AHEAD = timedelta(days=366)
+"""A date further in the future is a slip of the pen."""
+
+_GIB = 2.0**30
+_CHUNK = 500
+_FUTURE = "{} lies more than a year ahead: check the year"
+
+
+@dataclass(frozen=True)
+class ResourceState:
+    """A resource as registered or as planned (``id`` None: new)."""
+
+    id: int | None
+    code: str
+    name: str = ""
+    kind: str = "vm"
+    instance_uuid: str | None = None
+    ip: str = ""
+    os: str = ""
+    created: datetime = EVER
+    retired: datetime | None = None
+    tags: tuple[str, ...] = ()
+    demo: bool = False
+    holdings: Holdings = ()
+
+    def columns(self) -> dict[str, Any]:
+        """The row of table resource, without the id."""
+        row = {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if item.name not in ("id", "holdings")
+        }
+        return row | {"tags": list(self.tags)}
+
+
+class RefusedError(ValueError):
+    """A row contradicts the register; ``field`` names where."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.field = name
+
+
+@dataclass
+class ResourcePlan:
+    """Registered and planned states by the code that the file uses; only what the file names."""
+
+    before: dict[str, ResourceState] = field(default_factory=dict)
+    after: dict[str, ResourceState] = field(default_factory=dict)
+
+    @property
+    def created(self) -> int:
+        return sum(code not in self.before for code in self.after)
+
+    @property
+    def updated(self) -> int:
+        return len(self.after) - self.created - self.unchanged
+
+    @property
+    def unchanged(self) -> int:
+        return sum(self.before.get(code) == state for code, state in self.after.items())
+
+    def apply(self, session: Session, now: datetime) -> int:
+        """Writes the plan; returns the resource-days marked for recomputing."""
+        ids = _write_resources(session, self)
+        changed = [
+            code
+            for code, state in self.after.items()
+            if code not in self.before or self.before[code].holdings != state.holdings
+        ]
+        return write_holdings(
+            session,
+            {ids[code]: self.before[code].holdings for code in changed if code in self.before},
+            {ids[code]: self.after[code].holdings for code in changed},
+            now,
+        )
+
+
+def plan_resources(
+    session: Session, table: Table, now: datetime, since: datetime | None
+) -> ResourcePlan:
+    """The plan for the good records of ``table``; what else is wrong with them is noted there.
+
+    A resource is the registered one of its code, else of its instance UUID, else new. A new one
+    is held from ``since``, else from its opening (``created``), else from ever. For a registered
+    one a row with a date says what holds from then on; a row without is held to be right since
+    what holds at present began, so earlier owners stay; with ``since`` (the argument), from then.
+    """
+    known = _Known(session, table.records)
+    units = _UnitNames(session, now)
+    places = PlaceIds(session)
+    plan = ResourcePlan()
+    _find_units(table, units)
+    for code, records in _grouped(table, known):
+        registered = known.find(records[0])
+        state = registered
+        try:
+            for record in records:
+                current = record
+                state = _apply(state, code, _resolve(record), now, since)
+        except RefusedError as error:
+            table.refuse(current, error.field, str(error))
+            continue
+        if state is None or any(record.bad for record in records):
+            continue
+        plan.after[code] = replace(state, holdings=canonical(places, state.holdings))
+        if registered is not None:
+            plan.before[code] = registered
+    return plan
+
+
+class _Known:
+    """The registered resources that the file may mean."""
+
+    def __init__(self, session: Session, records: Sequence[Record]) -> None:
+        codes = {record.values.get("code") for record in records}
+        uuids = {
+            variant
+            for record in records
+            for variant in uuid_variants(record.values.get("instance_uuid"))
+        }
+        rows = {
+            resource.id: resource
+            for column, keys in ((Resource.code, codes), (Resource.instance_uuid, uuids))
+            for chunk in _chunks(sorted(key for key in keys if key))
+            for resource in session.execute(
+                select(Resource.__table__).where(col(column).in_(chunk))  # type: ignore[attr-defined]
+            )
+        }
+        holdings = read_holdings(session, sorted(rows))
+        self._by_code: dict[str, ResourceState] = {}
+        self._by_uuid: dict[str, ResourceState] = {}
+        for row in rows.values():
+            state = ResourceState(
+                row.id, row.code, row.name, row.kind, row.instance_uuid, row.ip, row.os,
+                row.created, row.retired, tuple(row.tags), row.demo, holdings.get(row.id, ()),
+            )  # fmt: skip
+            self._by_code[state.code] = state
+            if state.instance_uuid:
+                self._by_uuid[state.instance_uuid] = state
+
+    def find(self, record: Record) -> ResourceState | None:
+        """By code, else by instance UUID."""
+        by_code = self._by_code.get(record.values.get("code", ""))
+        return by_code or self.by_uuid(record.values.get("instance_uuid"))
+
+    def by_uuid(self, instance_uuid: str | None) -> ResourceState | None:
+        for variant in uuid_variants(instance_uuid):
+            if variant in self._by_uuid:
+                return self._by_uuid[variant]
+        return None
+
+
+class _UnitNames:
+    """Units by code, else by name: a present name before a former one."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self._codes: dict[str, int] = {}
+        self._code_of: dict[int, str] = {}
+        for unit_id, code in session.execute(select(col(Unit.id), col(Unit.code))):
+            self._codes[code] = unit_id
+            self._code_of[unit_id] = code
+        self._present = _names(session, now)
+        self._ever = _names(session, None)
+        self._found: dict[str, int] = {}
+
+    def find(self, wanted: str) -> int:
+        """The unit's id. Raises RefusedError."""
+        if wanted not in self._found:
+            self._found[wanted] = self._look_up(wanted)
+        return self._found[wanted]
+
+    def _look_up(self, wanted: str) -> int:
+        if narrow(wanted) in self._codes:
+            return self._codes[narrow(wanted)]
+        found = self._present.get(fold(wanted)) or self._ever.get(fold(wanted)) or set()
+        if not found:
+            raise RefusedError(
+                "unit", f"no unit {wanted!r} in the register: correct it or import the unit first"
+            )
+        if len(found) > 1:
+            codes = ", ".join(sorted(self._code_of[unit_id] for unit_id in found)[:10])
+            raise RefusedError(
+                "unit", f"{len(found)} units are called {wanted!r}: give the code, one of {codes}"
+            )
+        return next(iter(found))
+
+
+def _names(session: Session, at: datetime | None) -> dict[str, set[int]]:
+    statement = select(col(UnitVersion.unit_id), col(UnitVersion.name))
+    if at is not None:
+        statement = statement.where(in_force(UnitVersion, at))
+    names: dict[str, set[int]] = {}
+    for unit_id, name in session.execute(statement):
+        names.setdefault(fold(name), set()).add(unit_id)
+    return names
+
+
+def _grouped(table: Table, known: _Known) -> Iterator[tuple[str, list[Record]]]:
+    """The records of each resource in order of time; notes records without a key or in conflict.
+
+    Several rows of one resource are its history, if each has its own date.
+    """
+    groups: dict[str, list[Record]] = {}
+    uuid_rows: dict[str, Record] = {}
+    owners: dict[int, str] = {}
+    for record in table.records:
+        code = record.values.get("code") or ""
+        uuid = record.values.get("instance_uuid")
+        if not code and "code" not in record.failed:
+            match = known.by_uuid(uuid)
+            code = match.code if match else uuid or ""
+            if not code:
+                table.refuse(
+                    record, "code", "the code is missing: give it, or the UUID of the instance"
+                )
+        if not code:
+            continue
+        record.values["code"] = code
+        _check_uuid(table, record, uuid_rows)
+        _check_owner(table, record, known, owners)
+        group = groups.setdefault(code, [])
+        for other in group:
+            dates = record.values.get("since"), other.values.get("since")
+            if None in dates or dates[0] == dates[1]:
+                table.refuse(
+                    record,
+                    "code",
+                    f"{code!r} stands in row {other.row} already: remove one, or give each row "
+                    "the date since when it holds",
+                )
+                break
+        group.append(record)
+    for code, records in groups.items():
+        _check_complete(table, code, records[0], known)
+        good = [record for record in records if not record.bad]
+        if good:
+            yield code, sorted(good, key=lambda item: item.values.get("since") or EVER)
+
+
+def _check_complete(table: Table, code: str, record: Record, known: _Known) -> None:
+    """A resource that is not registered yet needs a name and a unit."""
+    if known.find(record) is not None:
+        return
+    for name, key in (("name", "name"), ("unit", "unit_id")):
+        if not record.values.get(key) and name not in record.failed:
+            table.refuse(record, name, f"the {name} of the new resource {code!r} is missing")
+
+
+def _check_uuid(table: Table, record: Record, uuid_rows: dict[str, Record]) -> None:
+    uuid, code = record.values.get("instance_uuid"), record.values["code"]
+    if not uuid:
+        return
+    variant = min(uuid_variants(uuid))
+    other = uuid_rows.setdefault(variant, record)
+    if other.values.get("code") != code:
+        table.refuse(
+            record,
+            "instance_uuid",
+            f"row {other.row} ({other.values.get('code')!r}) has the same UUID: one instance is "
+            "one resource, correct or empty one of the two",
+        )
+
+
+def _check_owner(table: Table, record: Record, known: _Known, owners: dict[int, str]) -> None:
+    """The UUID must not be that of another registered resource than the code's."""
+    code = record.values["code"]
+    by_uuid = known.by_uuid(record.values.get("instance_uuid"))
+    target = known.find(record)
+    if by_uuid and target and by_uuid.id != target.id:
+        table.refuse(
+            record,
+            "instance_uuid",
+            f"is that of the registered resource {by_uuid.code!r}: correct the code or the UUID",
+        )
+    elif target and target.id is not None:
+        first = owners.setdefault(target.id, code)
+        if first != code:
+            table.refuse(
+                record,
+                "code",
+                f"is the resource {first!r} of another row by its UUID: keep one of the rows",
+            )
+
+
+def _find_units(table: Table, units: _UnitNames) -> None:
+    """Puts ``unit_id`` in the place of each record's ``unit``, also of those that are bad: every
+    error is named at once."""
+    for record in table.records:
+        wanted = record.values.pop("unit", "")
+        if not wanted:
+            continue
+        try:
+            record.values["unit_id"] = units.find(wanted)
+        except RefusedError as error:
+            table.refuse(record, error.field, str(error))
+
+
+def _resolve(record: Record) -> dict[str, Any]:
+    """The record's values in the register's terms."""
+    values = dict(record.values)
+    for source, target, factor in (
+        ("mem_gib", "mem_bytes", _GIB),
+        ("disk_gib", "disk_bytes", _GIB),
+        ("bandwidth_mbps", "bandwidth_bit_s", 1e6),
+    ):
+        if source in values:
+            given = values.pop(source)
+            values[target] = None if given is None else given * factor
+    if "ip" in values:
+        values["ip"] = ",".join(values["ip"])
+    if "tags" in values:
+        values["tags"] = tuple(values["tags"])
+        values["demo"] = bool(DEMO_TAGS & set(values["tags"]))
+    return values
+
+
+_HELD = tuple(item.name for item in fields(Held))
+_OWN = ("name", "kind", "instance_uuid", "ip", "os", "tags", "demo", "code")
+
+
+def _apply(
+    state: ResourceState | None,
+    code: str,
+    values: dict[str, Any],
+    now: datetime,
+    effective: datetime | None,
+) -> ResourceState:
+    """``state`` after a row. Raises RefusedError."""
+    for name in ("created", "since", "retired"):
+        if values.get(name) and values[name] > now + AHEAD:
+            raise RefusedError(name, _FUTURE.format(values[name].date()))
+    held = {name: values[name] for name in _HELD if name in values}
+    own = {name: values[name] for name in _OWN if name in values}
+    if own.get("name") == "":
+        del own["name"]
+    if state is None or not state.holdings:
+        own.setdefault("name", state.name if state else "")
+        return _open(state, code, values, own, held)
+    state = replace(_move(state, values), **own)
+    since, retired = values.get("since"), state.retired
+    if since and since < state.created:
+        raise RefusedError(
+            "since",
+            f"lies before the opening on {state.created.date()}: correct it, or give the opening",
+        )
+    holdings = state.holdings
+    start = since or (effective and max(effective, state.created))
+    if start is None:
+        current = nearest(holdings, now) or holdings[-1]
+        holdings = change(
+            holdings, current.since, current.until, lambda span: replace(span, **held)
+        )
+    elif retired is None or start < retired:
+        if start < holdings[0].since:
+            holdings = fit(holdings, start, retired)
+        holdings = change(holdings, start, retired, lambda span: replace(span, **held))
+    else:
+        raise RefusedError("since", f"lies after the end on {retired.date()}: correct one of them")
+    return replace(state, holdings=holdings)
+
+
+def _open(
+    state: ResourceState | None,
+    code: str,
+    values: dict[str, Any],
+    own: dict[str, Any],
+    held: dict[str, Any],
+) -> ResourceState:
+    """A new resource, held from ``since``, else from its opening."""
+    if not own["name"]:
+        raise RefusedError("name", f"the name of the new resource {code!r} is missing")
+    if "unit_id" not in held:
+        raise RefusedError("unit", f"the unit of the new resource {code!r} is missing")
+    since = values.get("since")
+    created = values.get("created") or since or EVER
+    retired = values.get("retired")
+    if since and since < created:
+        raise RefusedError("since", f"lies before the opening on {created.date()}: correct one")
+    start = since or created
+    if retired and retired <= start:
+        raise RefusedError("retired", f"lies before the beginning on {start.date()}: correct one")
+    return replace(
+        state or ResourceState(None, code),
+        **own | {"created": created, "retired": retired},
+        holdings=(Span(start, retired, Held(**held)),),
+    )
+
+
+def _move(state: ResourceState, values: dict[str, Any]) -> ResourceState:
+    """``state`` with opening and end as the row gives them, its holdings cut or stretched."""
+    created = state.created
+    if "created" in values:
+        created = values["created"] or EVER
+    retired = values.get("retired", state.retired)
+    if (created, retired) == (state.created, state.retired):
+        return state
+    first = state.holdings[0].since
+    # What began with the opening moves with it; what is known to have begun later stays.
+    start = created if first == state.created else max(first, created)
+    if retired and retired <= start:
+        raise RefusedError("retired", f"lies before the beginning on {start.date()}: correct one")
+    return replace(
+        state, created=created, retired=retired, holdings=fit(state.holdings, start, retired)
+    )
+
+
+def _write_resources(session: Session, plan: ResourcePlan) -> dict[str, int]:
+    """Writes the rows of table resource; returns the ids by the codes of the plan."""
+    new = [state for code, state in plan.after.items() if code not in plan.before]
+    changed = [
+        {"id": plan.before[code].id} | state.columns()
+        for code, state in plan.after.items()
+        if code in plan.before and plan.before[code].columns() != state.columns()
+    ]
+    freed = [row["id"] for row in changed]
+    # Two resources may swap their UUIDs: a UUID is set down before it is taken up.
+    for chunk in _chunks(freed):
+        session.execute(
+            update(Resource).where(col(Resource.id).in_(chunk)).values(instance_uuid=None)
+        )
+    if changed:
+        session.execute(update(Resource), changed)
+    if new:
+        session.execute(insert(Resource), [state.columns() for state in new])
+    ids = {code: state.id for code, state in plan.before.items() if state.id is not None}
+    for chunk in _chunks([state.code for state in new]):
+        rows = session.execute(
+            select(col(Resource.code), col(Resource.id)).where(col(Resource.code).in_(chunk))
+        )
+        ids.update((code, key) for code, key in rows)
+    return ids
+
+
+def _chunks(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    keys = list(keys)
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]

@@ -1,0 +1,113 @@
+"""Reads a spreadsheet in a process of its own: ``python -m controller.inventory.sheet_process``.
+
+A spreadsheet of a few kilobytes can ask for hundreds of gigabytes (deflated zeros, one cell in the
+last column of the last row). So the reading is done where memory and time are limited and a crash
+takes nothing along. The file is standard input; standard output is one JSON document a line: for
+each visible sheet ``{"sheet", "merged"}``, then ``[row number, first column, cells…]`` for each
+row that is not empty. A date is ``{"d": ISO 8601}``; a file that cannot be read gives
+``{"error": reason}``.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import zipfile
+from datetime import date, datetime
+from typing import Any, BinaryIO, TextIO
+
+from python_calamine import (
+    CalamineError,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
+
+MEMORY_BYTES = 1_536 * 2**20
+"""Address space; a register of 200,000 rows needs about a third of it."""
+CPU_SECONDS = 60
+INFLATED_BYTES = 800 * 2**20
+"""What an XLSX may declare to inflate to. One that lies meets the limit of memory."""
+
+
+class UnreadableError(Exception):
+    """The text says what to do about it."""
+
+
+def write_rows(file: BinaryIO, out: TextIO, max_rows: int) -> None:
+    """Writes the document of each row of each visible sheet. Raises UnreadableError."""
+    _check_container(file)
+    file.seek(0)
+    try:
+        book = CalamineWorkbook.from_filelike(file)
+        for metadata in book.sheets_metadata:
+            if (
+                metadata.visible is SheetVisibleEnum.Visible
+                and metadata.typ is SheetTypeEnum.WorkSheet
+            ):
+                _write_sheet(book, metadata.name, out, max_rows)
+    except PasswordError:
+        raise UnreadableError("is protected by a password: save it without one") from None
+    except CalamineError as error:
+        raise UnreadableError(
+            f"is not a whole spreadsheet ({error}): save it again as .xlsx"
+        ) from None
+
+
+def _check_container(file: BinaryIO) -> None:
+    file.seek(0)
+    if file.read(4) != b"PK\x03\x04":
+        return
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+            inflated = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        raise UnreadableError("is cut off or damaged: save it again as .xlsx") from None
+    if "xl/workbook.xml" not in names and not any(
+        name.startswith("xl/worksheets/") for name in names
+    ):
+        raise UnreadableError("is an archive but no .xlsx workbook: save it as .xlsx or CSV")
+    if inflated > INFLATED_BYTES:
+        raise UnreadableError(
+            f"would inflate to {inflated // 2**20} MB: that is no register, split the file"
+        )
+
+
+def _write_sheet(book: CalamineWorkbook, name: str, out: TextIO, max_rows: int) -> None:
+    sheet = book.get_sheet_by_name(name)
+    out.write(json.dumps({"sheet": name, "merged": sheet.merged_cell_ranges or []}) + "\n")
+    first_column = sheet.start[1] if sheet.start else 0
+    written = 0
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        if not any(cell != "" for cell in cells):
+            continue
+        written += 1
+        if written > max_rows:
+            raise UnreadableError(
+                f"has more than {max_rows} rows in sheet {name!r}: split the file"
+            )
+        out.write(json.dumps([number, first_column, *map(_plain, cells)]) + "\n")
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, date | datetime):
+        return {"d": cell.isoformat()}
+    return cell if isinstance(cell, str | bool | int | float) else str(cell)
+
+
+def main(max_rows: int) -> int:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        write_rows(sys.stdin.buffer, sys.stdout, max_rows)
+    except UnreadableError as error:
+        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
