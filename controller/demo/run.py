@@ -144,6 +144,10 @@ class Processes:
             time.sleep(0.2)
 
 
+def _yunxun(command: str) -> list[str]:
+    return [sys.executable, "-m", "controller", command]
+
+
 @contextmanager
 def controller(folder: Path, port: int) -> Iterator[tuple[Processes, str]]:
     """A served controller in ``folder``; yields the processes and the admin's password."""
@@ -151,8 +155,7 @@ def controller(folder: Path, port: int) -> Iterator[tuple[Processes, str]]:
     with Processes(folder) as processes:
         processes.start(
             "controller",
-            [sys.executable, "-m", "controller.cli", "serve"]
-            + ["--data", str(folder / "controller"), "--port", str(port)],
+            [*_yunxun("serve"), "--data", str(folder / "controller"), "--port", str(port)],
             YUNXUN_ADMIN_PASSWORD=password,
         )
         yield processes, password
@@ -163,7 +166,8 @@ def enrol_agent(folder: Path, token: str) -> None:
     home = folder / "agent"
     home.mkdir(mode=0o700)
     (home / "agent.toml").write_text(
-        f"state_dir = {json.dumps(str(home))}\ninterval_s = {AGENT_INTERVAL_S}\n", "utf-8"
+        f"state = {json.dumps(str(home / 'state'))}\n[collect]\ninterval_s = {AGENT_INTERVAL_S}\n",
+        "utf-8",
     )
     done = subprocess.run(
         [sys.executable, "-m", "agent", "enrol", "--config", str(home / "agent.toml"), "-"],
