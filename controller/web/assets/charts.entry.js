@@ -1,0 +1,23 @@
+// The parts of Apache ECharts that our charts use; build.mjs bundles them into vendor/echarts.js.
+import * as echarts from "echarts/core";
+import { BarChart, LineChart, ScatterChart } from "echarts/charts";
+import {
+  AriaComponent,
+  GridComponent,
+  MarkAreaComponent,
+  TooltipComponent,
+} from "echarts/components";
+import { CanvasRenderer } from "echarts/renderers";
+
+echarts.use([
+  AriaComponent,
+  BarChart,
+  CanvasRenderer,
+  GridComponent,
+  LineChart,
+  MarkAreaComponent,
+  ScatterChart,
+  TooltipComponent,
+]);
+
+window.echarts = echarts;

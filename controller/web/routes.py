@@ -1,0 +1,47 @@
+"""The console: every page's routes, the static files, and how an error looks in a browser."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from controller.web.errors import problem_page
+from controller.web.freshness import Memory
+from controller.web.pages import account, agents, data, overview, resources, system, unit, units
+from controller.web.render import STATIC
+
+PAGES = (account, overview, units, unit, resources, agents, system, data)
+"""Every module with pages; a new one is added here."""
+
+YEAR = 365 * 24 * 3600
+
+
+def router() -> APIRouter:
+    """All routes of the console; they are not part of the API's document."""
+    pages = APIRouter(include_in_schema=False)
+    for module in PAGES:
+        pages.include_router(module.router)
+    files = StaticFiles(directory=STATIC, check_dir=False)
+
+    @pages.get("/static/{path:path}")
+    async def static(path: str, request: Request) -> Response:
+        if path.startswith("."):
+            raise HTTPException(404)
+        answer = await files.get_response(path, request.scope)
+        # The mark in the address changes with the file, so that it can be kept for good.
+        marked = "v" in request.query_params
+        answer.headers["Cache-Control"] = (
+            f"public, max-age={YEAR}, immutable" if marked else "no-cache"
+        )
+        return answer
+
+    return pages
+
+
+def install(app: FastAPI) -> None:
+    """Adds the console to ``app``: after the API's routers, once."""
+    app.state.problem_page = problem_page
+    app.state.freshness = Memory()
+    app.include_router(router())

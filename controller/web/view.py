@@ -1,0 +1,138 @@
+"""What a page's route is given: who asks, what they may see, in which language, and how to answer.
+
+@router.get("/units")
+def units(view: Annotated[View, Depends(opened("usage.read"))]) -> HTMLResponse: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from controller.access.deps import Require, RuntimeDep, SignedInDep, may, resolve_scope
+from controller.access.principal import Principal
+from controller.access.roles import BOUND
+from controller.access.scope import Scope
+from controller.errors import request_id
+from controller.runtime import Runtime
+from controller.web import freshness, language, period, render, shell
+from controller.web.language import Text
+
+
+@dataclass(frozen=True)
+class View:
+    """One request for a page."""
+
+    request: Request
+    runtime: Runtime
+    principal: Principal
+    scope: Scope
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the request, UTC."""
+        return self.principal.at
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.runtime.settings.timezone)
+
+    @property
+    def language(self) -> str:
+        return language.known(self.principal.language)
+
+    @property
+    def text(self) -> Text:
+        """Translates; pages call it ``_``."""
+        return language.text(self.language)
+
+    @property
+    def bound(self) -> bool:
+        """Whether the reader belongs to a unit and must not learn other units' names."""
+        return self.principal.role in BOUND
+
+    def may(self, action: str) -> bool:
+        """Whether the reader's role has this row of the matrix."""
+        return self.principal.holds(*may(action).roles)
+
+    def period(self) -> period.Period:
+        """The period that the query asks for."""
+        query = self.request.query_params
+        return period.parse(
+            query.get("period", ""), query.get("from", ""), query.get("to", ""), self.now, self.zone
+        )
+
+    def page(
+        self,
+        context: render.Context,
+        *,
+        active: str,
+        crumbs: Sequence[shell.Crumb],
+        status: int = 200,
+    ) -> HTMLResponse:
+        """The context's page in its frame; the last crumb is the page's title."""
+        url = self.request.url
+        frame = shell.Shell(
+            language=self.language,
+            title=crumbs[-1].label,
+            principal=self.principal,
+            csrf=self.principal.csrf,
+            areas=shell.areas(self.principal, self.text),
+            admin_areas=shell.admin_areas(self.principal, self._waiting_agents(), self.text),
+            active=active,
+            crumbs=tuple(crumbs),
+            freshness=(
+                freshness.read(self.request.app.state.freshness, self.runtime, self.scope, self.now)
+                if self.may("usage.read")
+                else None
+            ),
+            flashes=shell.unpack_flash(self.request),
+            # A form's answer has no address of its own to come back to.
+            here=(
+                f"{url.path}?{url.query}".rstrip("?")
+                if self.request.method == "GET"
+                else shell.home(self.principal)
+            ),
+            request_id=request_id(self.request),
+        )
+        return render.page(
+            self.request, context, frame, self.runtime.settings.timezone, status=status
+        )
+
+    def _waiting_agents(self) -> int:
+        if not self.may("agents.manage"):
+            return 0
+        return freshness.agent_counts(self.runtime, self.scope, self.now).waiting
+
+    def fragment(self, context: render.Context) -> HTMLResponse:
+        """A piece of a page that is fetched after it; its template has no ``shell``."""
+        return render.fragment(context, self.language, self.runtime.settings.timezone)
+
+
+def opened(action: str) -> Callable[..., View]:
+    """A dependency: the view of a reader whose role has ``action``. Raises Problem 401, 403."""
+    required: Require = may(action)
+
+    def build(
+        request: Request, runtime: RuntimeDep, principal: Annotated[Principal, Depends(required)]
+    ) -> View:
+        return View(request, runtime, principal, resolve_scope(request, runtime, principal))
+
+    return build
+
+
+def signed_in_view(request: Request, runtime: RuntimeDep, principal: SignedInDep) -> View:
+    """The view of anybody who is signed in, a first password not yet changed included."""
+    return View(request, runtime, principal, resolve_scope(request, runtime, principal))
+
+
+UsageView = Annotated[View, Depends(opened("usage.read"))]
+AgentsView = Annotated[View, Depends(opened("agents.read"))]
+AgentsManager = Annotated[View, Depends(opened("agents.manage"))]
+AnyView = Annotated[View, Depends(signed_in_view)]
