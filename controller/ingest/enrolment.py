@@ -230,7 +230,9 @@ def bind(session: Session, agent: Agent, now: datetime, by: str, *, alone: bool 
     uuid = str(facts.get("instance_uuid") or "") or None
     addresses = [str(each) for each in facts.get("addresses") or []]
     units = subtree(session, agent.unit_id, now) | {agent.unit_id}
-    resource = match_resource(session, uuid, addresses, now, unit_ids=units)
+    resource = session.get(Resource, agent.resource_id) if agent.resource_id else None
+    if resource is None:
+        resource = match_resource(session, uuid, addresses, now, unit_ids=units)
     others = _others(session, agent, resource)
     if alone and any(
         o.last_seen is not None and o.last_seen > now - SUPERSEDE_AFTER for o in others
