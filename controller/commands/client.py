@@ -51,6 +51,7 @@ PROBLEMS, BAD_INPUT, UNREACHABLE = 1, 2, 3
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
+PAGE_SIZE = 200
 CHUNK = 256 * 1024
 
 Progress = Callable[[int, int], None]
@@ -58,11 +59,17 @@ Progress = Callable[[int, int], None]
 
 
 class CommandError(Exception):
-    """Ends the command: ``str(error)`` is the one line for stderr, ``status`` the exit status."""
+    """Ends the command: ``str(error)`` is the one line for stderr, ``status`` the exit status.
 
-    def __init__(self, text: str, status: int = BAD_INPUT) -> None:
+    ``problem`` is the controller's problem document where it answered with one, else empty.
+    """
+
+    def __init__(
+        self, text: str, status: int = BAD_INPUT, problem: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(" ".join(text.split()))
         self.status = status
+        self.problem = problem or {}
 
 
 class Api:
@@ -78,6 +85,17 @@ class Api:
     def get(self, path: str, **params: Any) -> Any:
         """The JSON answer; ``params`` that are None are left out."""
         return _json(self._send("GET", path, params=params))
+
+    def items(self, path: str, **params: Any) -> Iterator[Any]:
+        """Every item of a paged list, page by page."""
+        page, seen = 1, 0
+        while True:
+            answer = self.get(path, page=page, size=PAGE_SIZE, **params)
+            yield from answer["items"]
+            seen += len(answer["items"])
+            if not answer["items"] or seen >= answer["total"]:
+                return
+            page += 1
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
         """The answer as it came (CSV, XLSX, …)."""
@@ -211,8 +229,9 @@ def _json(response: httpx.Response) -> Any:
 
 def _refused(response: httpx.Response) -> CommandError:
     """A problem document as one line; exit status 3 where the other side is at fault."""
+    problem: dict[str, Any] = {}
     try:
-        problem = response.json()
+        problem = dict(response.json())
         text = f"{problem['title']}: {problem.get('detail', '')}".removesuffix(": ")
         errors = problem.get("errors") or []
     except (ValueError, KeyError, TypeError):
@@ -228,7 +247,7 @@ def _refused(response: httpx.Response) -> CommandError:
         hint = "; is this the controller's address?"
     where = f"{response.request.method} {response.request.url.path}"
     status = UNREACHABLE if response.status_code >= 500 else BAD_INPUT
-    return CommandError(f"{where}: {response.status_code} {text}{hint}", status)
+    return CommandError(f"{where}: {response.status_code} {text}{hint}", status, problem)
 
 
 def _unreachable(url: str, error: httpx.HTTPError) -> CommandError:

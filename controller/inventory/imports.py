@@ -148,8 +148,9 @@ def examine(
         return outcome, None
     outcome.created, outcome.updated = plan.created, plan.updated
     outcome.unchanged = plan.unchanged
-    nothing_left = outcome.skipped == len(table.records)
-    return outcome, None if nothing_left or (errors and not skip_bad) else plan
+    something_good = outcome.skipped < len(table.records)
+    outcome.ready = something_good and (skip_bad or not errors)
+    return outcome, plan if outcome.ready else None
 
 
 def carry_out(

@@ -35,6 +35,7 @@ class ImportOutcome(BaseModel):
                     "skipped": 0,
                     "errors": [],
                     "errors_total": 0,
+                    "ready": True,
                     "imported": True,
                     "dry_run": False,
                     "columns": {"编码": "code", "名称": "name", "单位": "unit"},
@@ -58,6 +59,8 @@ class ImportOutcome(BaseModel):
     """Records with errors."""
     errors: list[RowError] = []
     errors_total: int = 0
+    ready: bool = False
+    """Whether it can be imported as asked: without errors, or with good rows and ``skip_bad``."""
     imported: bool = False
     """Whether the register now says what the file says (but for ``skipped``)."""
     dry_run: bool = False

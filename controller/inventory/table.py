@@ -200,14 +200,14 @@ def _read_header(
             refuse(
                 index,
                 f"unknown column {column_letter(index)} {title!r}: rename it to one of {listed}, "
-                "or map it to one or to nothing",
+                f"or map it: '{title}=field', or '{title}=' to leave it out",
             )
         elif name and name in first_of:
             other = column_letter(first_of[name])
             refuse(
                 index,
                 f"columns {other} and {column_letter(index)} are both {name}: "
-                "rename one or map it to nothing",
+                f"rename one, or leave it out by mapping it: '{title}='",
             )
         else:
             table.columns[title] = name

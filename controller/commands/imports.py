@@ -1,0 +1,242 @@
+"""``yunxun import``: the registers and samples from files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+
+app = typer.Typer(help="Import units, resources or samples from a file.", no_args_is_help=True)
+
+SHOWN_ERRORS = 50
+PLAIN_LINE_ROWS = 1_000_000
+"""Where there is no terminal, one line of progress each so many rows."""
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="XLSX, XLS or CSV (UTF-8 or GBK).")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would happen and change nothing.")
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Import the good rows although others are bad.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DATE",
+        help="From when rows without a date hold for what is registered already. "
+        "Default: since what holds at present began.",
+    ),
+]
+Sheet = Annotated[
+    str | None, typer.Option("--sheet", help="Name of the sheet, where several hold a table.")
+]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="HEADER=FIELD", help="A further header; HEADER= ignores it."),
+]
+Form = Annotated[str, typer.Option("--format", help="text or json")]
+
+
+@app.command("units")
+def import_units(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    since: Since = None,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: code name parent kind contact email phone since (编码 名称 上级单位 类型 联系人 …).
+
+    Example: yunxun import units 单位.xlsx --dry-run
+    """
+    params = _params(dry_run, skip_bad, since, sheet, mapping)
+    with open_api(url, data, ca) as api:
+        _register(api, "units", file, params, form)
+
+
+@app.command("resources")
+def import_resources(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    since: Since = None,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: code name kind unit system site zone ip vcpu mem_gib disk_gib bandwidth_mbps os
+    created since tags instance_uuid retired (编码 名称 单位 业务系统 内存GB 开通时间 …).
+
+    Example: yunxun import resources 资源台账.xlsx --map 备注=
+    """
+    params = _params(dry_run, skip_bad, since, sheet, mapping)
+    with open_api(url, data, ca) as api:
+        _register(api, "resources", file, params, form)
+
+
+@app.command("samples")
+def import_samples(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Parquet or XLSX.")],
+    source: Annotated[
+        str, typer.Option("--source", help="Whose figures these are, e.g. the platform's name.")
+    ] = "",
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: resource time, perhaps interval_s, and any metrics of the catalogue.
+
+    Example: yunxun import samples history.parquet --source platform-a
+    """
+    params = {"source": source or None, "dry_run": dry_run, "skip_bad": skip_bad}
+    with open_api(url, data, ca) as api, _progress(file.name, by_bytes=True) as bar:
+        outcome = _stream(api, file, params, bar)
+    _finish(outcome, form)
+
+
+def _params(
+    dry_run: bool,
+    skip_bad: bool,
+    since: str | None,
+    sheet: str | None,
+    mapping: list[str] | None,
+) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        "skip_bad": skip_bad,
+        "since": since,
+        "sheet": sheet,
+        "map": mapping or None,
+    }
+
+
+def _register(api: Api, kind: str, file: Path, params: dict[str, Any], form: str) -> None:
+    with _progress(file.name, by_bytes=False):
+        try:
+            outcome = api.post_file(f"/api/v1/import/{kind}", file, params)
+        except CommandError as error:
+            # A refused import answers the outcome's members inside the problem document.
+            if "errors_total" not in error.problem:
+                raise
+            outcome = error.problem
+    _finish(outcome, form)
+
+
+def _stream(api: Api, file: Path, params: dict[str, Any], bar: Progress) -> dict[str, Any]:
+    task = bar.add_task("", total=file.stat().st_size if file.exists() else None)
+    said = 0
+    for line in api.stream_file("/api/v1/import/samples", file, params):
+        if "outcome" in line:
+            return dict(line["outcome"])
+        rows, done = int(line.get("rows", 0)), line.get("bytes")
+        bar.update(task, completed=done, description=f"{rows:,} rows")
+        if bar.disable and rows - said >= PLAIN_LINE_ROWS:
+            said = rows
+            print(f"{file.name}: {rows} rows", file=sys.stderr)
+    raise CommandError(
+        f"{file}: the controller broke off before the outcome; import it again, "
+        "rows already stored are not doubled"
+    )
+
+
+def _finish(outcome: dict[str, Any], form: str) -> None:
+    """Prints the outcome; raises CommandError where something is wrong with the file."""
+    total = int(outcome.get("errors_total", len(outcome.get("errors", []))))
+    if form == "json":
+        print(json.dumps(outcome, ensure_ascii=False, indent=2))
+    elif form == "text":
+        if total:
+            _print_errors(outcome.get("errors", []), total)
+        print(summary(outcome))
+    else:
+        raise CommandError(f"--format {form}: there are text and json")
+    if total and not (outcome.get("imported") or outcome.get("ready")):
+        verb = "would not be" if outcome.get("dry_run") else "was not"
+        raise CommandError(
+            f"{outcome.get('file_name') or 'the file'} {verb} imported, errors: {total}; mend "
+            "what is listed, or leave out bad rows with --skip-bad and columns with --map HEADER="
+        )
+
+
+def summary(outcome: dict[str, Any]) -> str:
+    """One line: what came of it."""
+    words = [
+        f"{outcome[name]} {text}"
+        for name, text in (
+            ("rows", "rows"),
+            ("created", "created"),
+            ("updated", "updated"),
+            ("unchanged", "unchanged"),
+            ("skipped", "with errors"),
+            ("days_marked", "resource-days to recompute"),
+        )
+        if outcome.get(name) or (name == "rows" and name in outcome)
+    ]
+    state = "imported" if outcome.get("imported") else "not imported"
+    if outcome.get("dry_run"):
+        state = "dry run, nothing changed"
+    return f"{outcome.get('file_name') or 'file'}: {state}: {', '.join(words)}"
+
+
+def _print_errors(errors: list[dict[str, Any]], total: int) -> None:
+    table = Table("row", "column", "what to do")
+    for error in errors[:SHOWN_ERRORS]:
+        # Text from the file is no markup.
+        row = str(error.get("row") or "")
+        table.add_row(row, Text(str(error["column"])), Text(str(error["message"])))
+    console = Console(stderr=True)
+    console.print(table)
+    if total > SHOWN_ERRORS:
+        console.print(f"… and {total - SHOWN_ERRORS} more (--format json lists up to 1000)")
+
+
+@contextmanager
+def _progress(name: str, *, by_bytes: bool) -> Iterator[Progress]:
+    """A bar on a terminal's stderr, nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (
+        (BarColumn(), DownloadColumn(), TimeRemainingColumn()) if by_bytes else (SpinnerColumn(),)
+    )
+    with Progress(
+        TextColumn(name, markup=False),
+        TextColumn("{task.description}"),
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        if not by_bytes:
+            bar.add_task("importing", total=None)
+        yield bar
