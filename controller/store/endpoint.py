@@ -21,7 +21,7 @@ from email.policy import HTTP as HTTP_POLICY
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
-from controller.store.engine import BUSY, READONLY, Engine, EngineError
+from controller.store.engine import BUSY, READONLY, UNKNOWN, Engine, EngineError
 from controller.store.statements import RefusedError, classify, split_insert
 
 MAX_BODY_BYTES = 256 << 20
@@ -113,6 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
         except _BadRequestError as error:
             self.close_connection = True
             self._fail(400, 0, str(error))
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except Exception as error:
+            # Answered, or the client would take it for a lost connection and send it again.
+            self._fail(500, UNKNOWN, f"Code: {UNKNOWN}. DB::Exception: {error!r}")
 
     def _ping(self) -> None:
         self.server.engine.ping()
@@ -158,7 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
             self._answer(b"", "text/plain", rows=rows)
             return
-        sql = body.decode("utf-8", "strict").strip().rstrip(";")
+        try:
+            sql = body.decode().strip().rstrip(";")
+        except UnicodeDecodeError:
+            raise _BadRequestError("the statement is not UTF-8") from None
         kind = classify(sql)
         if kind == "read":
             sql, output = _output_format(sql, arguments.get("default_format", "TabSeparated"))
@@ -183,6 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(answer, "text/plain", output="TabSeparated")
 
     def _body(self) -> bytes:
+        if self.headers.get("Content-Encoding", "identity") != "identity":
+            raise _BadRequestError("compressed bodies are not taken: the peer is on this machine")
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._chunked()
         try:
@@ -191,8 +201,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise _BadRequestError("Content-Length is not a number") from None
         if not 0 <= size <= MAX_BODY_BYTES:
             raise _BadRequestError(f"a body of {size} bytes; at most {MAX_BODY_BYTES} are taken")
-        if self.headers.get("Content-Encoding", "identity") not in ("", "identity"):
-            raise _BadRequestError("compressed bodies are not taken: the peer is on this machine")
         body = self.rfile.read(size)
         if len(body) != size:
             raise _BadRequestError("the body is shorter than its Content-Length")

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from controller.store.native import empty_block
+
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _CODE = re.compile(r"Code: (\d+)\. DB::Exception")
 
@@ -57,6 +59,9 @@ class Limits:
     seconds: int
     threads: int
     readers: int = 4
+    quick_readers: int = 2
+    quick_seconds: int = 5
+    """A read that asks for no more time than this does not queue behind reports."""
     inserters: int = 2
     writers: int = 2
     wait_seconds: float = 20.0
@@ -78,6 +83,7 @@ class Engine:
         self._anchor = connect()
         self._anchor.query(f"CREATE DATABASE IF NOT EXISTS {_identifier(database)}", "TSV")
         self._read_lanes = threading.BoundedSemaphore(limits.readers)
+        self._quick_lanes = threading.BoundedSemaphore(limits.quick_readers)
         self._insert_lanes = threading.BoundedSemaphore(limits.inserters)
         self._write_lanes = threading.BoundedSemaphore(limits.writers)
         self._merge_lanes = threading.BoundedSemaphore(1)
@@ -98,13 +104,18 @@ class Engine:
         ``external`` are temporary tables of this query: name to (structure, format, data).
         """
         capped = self._capped(settings)
-        with self._lane(self._read_lanes), self._session(database, parameters) as connection:
+        quick = int(capped["max_execution_time"]) <= self.limits.quick_seconds
+        lanes = self._quick_lanes if quick else self._read_lanes
+        with self._lane(lanes), self._session(database, parameters) as connection:
             for name, (structure, kind, data) in (external or {}).items():
                 table = _identifier(name)
                 connection.query(f"CREATE TEMPORARY TABLE {table} ({structure})", "TSV")
                 _feed(connection, f"INSERT INTO {table}", kind, data)
             _set(connection, {**capped, "readonly": readonly})
-            return _bytes(connection.query(sql, output))
+            answer = _bytes(connection.query(sql, output))
+            if not answer and output == "Native":
+                return _header(connection, sql)
+            return answer
 
     def insert(
         self,
@@ -195,6 +206,13 @@ def _feed(connection: Connection, target: str, kind: str, data: bytes) -> int:
     except BaseException:
         stream.cancel()
         raise
+
+
+def _header(connection: Connection, sql: str) -> bytes:
+    """The names and types of an answer without rows, as a server sends them; chDB sends nothing."""
+    described = _bytes(connection.query(f"DESCRIBE ({sql})", "TSVRaw")).decode()
+    columns = [line.split("\t")[:2] for line in described.splitlines()]
+    return empty_block([(name, kind) for name, kind in columns])
 
 
 def _bytes(result: Any) -> bytes:

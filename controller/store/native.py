@@ -67,6 +67,14 @@ def encode(columns: Sequence[tuple[str, str, Any]], rows: int) -> bytes:
     return b"".join(parts)
 
 
+def empty_block(columns: Sequence[tuple[str, str]]) -> bytes:
+    """A block of no rows that tells ``(name, type)`` of each column."""
+    parts = [_varint(len(columns)), _varint(0)]
+    for name, kind in columns:
+        parts += (_text(name), _text(kind))
+    return b"".join(parts)
+
+
 def _encode_column(kind: str, values: Any, rows: int) -> list[bytes]:
     if kind.startswith("LowCardinality("):
         if kind != "LowCardinality(String)":
@@ -103,9 +111,7 @@ def _checked(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _is_number(values: Any) -> bool:
-    return isinstance(values, int | np.integer) or (
-        isinstance(values, np.ndarray) and values.dtype.kind in "iu"
-    )
+    return np.asarray(values).dtype.kind in "iu"
 
 
 def _strings(values: Any, rows: int) -> Sequence[str]:

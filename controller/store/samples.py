@@ -44,19 +44,19 @@ class SamplesError(Exception):
         self.code = code
 
 
-class SamplesUnavailable(SamplesError):  # noqa: N818  the words of the field
+class SamplesUnavailable(SamplesError):
     """Nobody answers, or it is too busy: ask again later (503)."""
 
 
-class SamplesFull(SamplesError):  # noqa: N818
+class SamplesFull(SamplesError):
     """The disk of the sample store is full: nothing of the insert counts as stored (507)."""
 
 
-class QueryTooHeavy(SamplesError):  # noqa: N818
+class QueryTooHeavy(SamplesError):
     """The query went beyond its time, memory or rows: ask for less (422)."""
 
 
-class UnknownColumn(SamplesError):  # noqa: N818
+class UnknownColumn(SamplesError):
     """An insert names a column that the table does not have."""
 
 
@@ -85,6 +85,8 @@ CONNECT_SECONDS = 5
 ANSWER_MARGIN_SECONDS = 15
 """How much longer than the query's own limit the client waits for the answer."""
 INSERT_SECONDS = 30
+QUICK_SECONDS = 5
+"""A query with no more time than this has a lane that reports cannot take (embedded engine)."""
 COMMAND_SECONDS = 6 * 3600
 RESTART_WAIT_SECONDS = 2.0
 """How long one call waits for a restarted endpoint to announce itself."""
@@ -215,7 +217,8 @@ class Samples:
             answer = client.command(sql, parameters=dict(parameters or {}), settings=options)
             return str(answer) if isinstance(answer, str | int) else ""
 
-        self._types.clear()
+        if not sql.lstrip()[:8].upper().startswith(("OPTIMIZE", "INSERT")):
+            self._types.clear()
         return self._call(run, "command", again=False)
 
     def ping(self) -> bool:
@@ -237,6 +240,7 @@ class Samples:
                 "SELECT name, type FROM system.columns "
                 "WHERE database = currentDatabase() AND table = {table:String} ORDER BY position",
                 {"table": table},
+                seconds=QUICK_SECONDS,
             )
             if not len(found.get("name", ())):
                 return {}

@@ -36,11 +36,12 @@ _TOKENS = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _READS = frozenset(("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXISTS", "EXPLAIN", "CHECK"))
-_WRITES = frozenset(
-    re.findall(
-        r"\w+",
-        "INSERT CREATE ALTER DROP TRUNCATE RENAME EXCHANGE DETACH ATTACH DELETE UPDATE SYSTEM",
-    )
+_WRITES = re.compile(
+    r"""INSERT \s+ INTO | ALTER \s+ TABLE | DELETE \s+ FROM | RENAME \s+ TABLE | EXCHANGE \s+ TABLES
+      | TRUNCATE \s+ TABLE | DROP \s+ (TABLE | DATABASE | VIEW) | (DETACH | ATTACH) \s+ TABLE
+      | CREATE \s+ (OR \s+ REPLACE \s+)? (TABLE | DATABASE | VIEW | MATERIALIZED \s+ VIEW)
+      | SYSTEM \s+ (STOP | START) \s+ MERGES""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _OUTSIDE = re.compile(
     r"""\b(file|fileCluster|url|urlCluster|remote|remoteSecure|cluster|clusterAllReplicas
@@ -89,7 +90,7 @@ def classify(sql: str) -> Kind:
             raise RefusedError(f"table engine {engine} is switched off")
     if first == "OPTIMIZE":
         return "merge"
-    if first in _WRITES:
+    if _WRITES.match(bare):
         return "write"
     raise RefusedError(f"{first or 'nothing'}: not a statement this store runs")
 
