@@ -13,6 +13,7 @@ from controller.access.scope import Scope
 from controller.ingest.tables import Agent
 from controller.problems import Problem
 from controller.runtime import Runtime
+from controller.store.samples import SamplesError
 from controller.usage.freshness import newest_data
 from controller.usage.model import UsageQuery
 from controller.usage.queries import usage_report
@@ -42,7 +43,7 @@ def read(memory: Memory, runtime: Runtime, scope: Scope, now: datetime) -> Fresh
         newest = newest_data(runtime, scope, now)
         day = UsageQuery(now - timedelta(days=1), now, by="unit")
         coverage = usage_report(runtime, scope, day).coverage_pct if newest else None
-    except Problem:
+    except (Problem, SamplesError):
         # The page itself says what is wrong; its frame must not fail on top of it.
         return None
     found = Freshness(newest, coverage, newest is not None and now - newest > STALE_AFTER)

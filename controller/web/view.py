@@ -120,7 +120,11 @@ def opened(action: str) -> Callable[..., View]:
     required: Require = may(action)
 
     def build(
-        request: Request, runtime: RuntimeDep, principal: Annotated[Principal, Depends(required)]
+        request: Request,
+        runtime: RuntimeDep,
+        # As a default, not inside Annotated: FastAPI looks the names of an annotation up in the
+        # module and would take the unknown ``required`` for a query parameter: an open door.
+        principal: Principal = Depends(required),  # noqa: B008
     ) -> View:
         return View(request, runtime, principal, resolve_scope(request, runtime, principal))
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
-from sqlmodel import Session, select
+from sqlalchemy import select
+from sqlmodel import Session, col
 
 from controller.ingest.agents import AgentView, list_agents
 from controller.ingest.tables import Agent
