@@ -252,12 +252,17 @@ def _once_sent(config: Config, seconds: float) -> int:
 
 
 def _read_status(config: Config) -> dict[str, Any]:
-    try:
-        with open(os.path.join(config.state, "status.json"), encoding="utf-8") as file:
-            told = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}
+    for _ in range(3):
+        try:
+            with open(os.path.join(config.state, "status.json"), encoding="utf-8") as file:
+                told = json.load(file)
+        except OSError:
+            return {}
+        except ValueError:
+            time.sleep(0.05)  # met in the middle of being written
+        else:
+            return told if isinstance(told, dict) else {}
+    return {}
 
 
 def status(config: Config, arguments: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 Without the site module and its path files it begins 2 MB smaller; the settings come in the
 environment, so neither the TOML parser nor the command line's is loaded. The folders are where
-psutil and, for /metrics, prometheus-client are.
+psutil and, for /metrics, prometheus-client are. With ``--facts`` first it only prints the facts.
 """
 
 import os
@@ -11,9 +11,15 @@ import sys
 
 def main() -> int:
     """Runs the agent with the settings of the environment."""
+    only_facts = sys.argv[1:2] == ["--facts"]
     sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
-    sys.path += sys.argv[1:]
-    from agent.config import parse_config  # noqa: PLC0415 - importable only from here on
+    sys.path += sys.argv[2 if only_facts else 1 :]
+    # Importable only from here on.
+    if only_facts:
+        from agent.facts import print_facts  # noqa: PLC0415
+
+        return print_facts()
+    from agent.config import parse_config  # noqa: PLC0415
     from agent.log import Log  # noqa: PLC0415
     from agent.service import run  # noqa: PLC0415
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from agent import VERSION
 from agent.config import Config
+from agent.facts import ChildFacts, Facts
 from agent.http1 import Client, UrlError, pinned_context
 from agent.identity import IDENTITY as IDENTITY_FILE
 from agent.identity import Identity, IdentityError, read_boot, read_identity
@@ -28,12 +29,14 @@ from collectors.host import HostCollector
 from collectors.records import Document, Reading
 
 STATUS = "status.json"
+STATUS_BYTES = 4_096
 FACTS_CHECK_S = 3_600.0
 """Facts are read again this often, and sent when they changed (or collect.facts_s has passed)."""
 UNENROLLED = "unenrolled"
 """Stands in the ids of batches made before enrolment; they are sent under the real one."""
 SALVAGE_START_S = 0.7
 """Longest salvage of a damaged spool before the first measurement; the rest follows by ticks."""
+FACTS_START_S = 5.0
 SALVAGE_TICK_S = 0.2
 STEP_S = 2.0
 """A wall clock step that is worth a line."""
@@ -47,8 +50,6 @@ class Collects(Protocol):
     def subsample(self, now_monotonic: float) -> None: ...
 
     def collect(self, now_wall_ms: int, now_monotonic: float) -> Any: ...
-
-    def facts(self) -> dict[str, Any]: ...
 
 
 class Clock:
@@ -71,12 +72,14 @@ class Service:
         log: Log,
         clock: Clock | None = None,
         host: Collects | None = None,
+        facts: Facts | None = None,
     ) -> None:
         self._config, self._log = config, log
         self._clock = clock or Clock()
         self._host: Collects = host or HostCollector()
         wall, monotonic = self._clock.wall(), self._clock.monotonic()
-        self._facts = self._host.facts()
+        self._facts_source: Facts = facts or ChildFacts()
+        self._facts = self._facts_source.wait(FACTS_START_S)
         self._spool = Spool(
             config.state,
             max_bytes=int(config.spool_max_mb * 1_000_000),
@@ -97,10 +100,11 @@ class Service:
         self._started = wall
         self._identity_seen: tuple[int, int] | None = None
         self._facts_read = self._facts_sent = monotonic
-        self._facts_due = True
+        self._facts_due, self._facts_asked = True, False
         self._salvage: Iterator[int] | None = None
         self._thread: threading.Thread | None = None
         self._agent = UNENROLLED
+        self._status_file = -1
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
 
@@ -204,9 +208,13 @@ class Service:
     def _facts_are_due(self, monotonic: float) -> bool:
         if monotonic - self._facts_read >= FACTS_CHECK_S:
             self._facts_read = monotonic
-            facts = self._host.facts()
-            self._facts_due |= facts != self._facts
-            self._facts = facts
+            self._facts_source.begin()
+            self._facts_asked = True
+        if self._facts_asked:
+            facts = self._facts_source.ready()
+            self._facts_asked = facts is None
+            if facts and facts != self._facts:
+                self._facts, self._facts_due = facts, True
         if self._facts_due or monotonic - self._facts_sent >= self._config.collect_facts_s:
             self._facts_due, self._facts_sent = False, monotonic
             return True
@@ -307,12 +315,15 @@ class Service:
         }
 
     def write_status(self) -> None:
-        """Replaces the status file; a full disk is not an error here."""
+        """Rewrites the status file in place, padded to one block: cheap, and it works on a full
+        disk. A reader that meets half of it reads again."""
         path = os.path.join(self._config.state, STATUS)
         try:
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                json.dump(self.status(), file)
-            os.replace(f"{path}.new", path)
+            if self._status_file < 0:
+                self._status_file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+            text = json.dumps(self.status()).encode()
+            os.pwrite(self._status_file, text.ljust(STATUS_BYTES), 0)
+            os.ftruncate(self._status_file, max(STATUS_BYTES, len(text)))
         except OSError:
             return
 
