@@ -79,18 +79,19 @@ class HostCollector:
             portable = not os.path.exists(f"{proc}/stat")
         self.portable = portable
         self.collectors = collectors or built_in(proc, sys, portable)
+        # Asked once: isinstance of a protocol costs as much as reading /proc/stat.
+        self._subsampled = [c for c in self.collectors if isinstance(c, Subsampled)]
         self._mark: _Mark | None = None
         self._parts_mark: _Mark | None = None
         self._reported: dict[str, tuple[str, float]] = {}
 
     def subsample(self, now_monotonic: float) -> None:
         """A cheap look between collections; what fails here is told when collect fails too."""
-        for collector in self.collectors:
-            if isinstance(collector, Subsampled):
-                try:
-                    collector.subsample(now_monotonic)
-                except (OSError, ValueError, LookupError, NothingToCollect):
-                    continue
+        for collector in self._subsampled:
+            try:
+                collector.subsample(now_monotonic)
+            except (OSError, ValueError, LookupError, NothingToCollect):
+                continue
 
     def collect(self, now_wall_ms: int, now_monotonic: float) -> Collected:
         """Measures the interval since the last call; see the top of this file."""
@@ -107,6 +108,9 @@ class HostCollector:
             got.readings.extend(self._part_rows(self._parts_mark, now, got))
             self._parts_mark = now
         self._mark = now
+        for name, outcome in got.outcomes.items():
+            if outcome == OK:
+                self._reported.pop(name, None)
         return got
 
     def facts(self) -> dict[str, Any]:
@@ -120,7 +124,6 @@ class HostCollector:
         try:
             now.snapshots[collector.name] = collector.read(now.monotonic)
             got.outcomes[collector.name] = OK
-            self._reported.pop(collector.name, None)
         except NothingToCollect:
             got.outcomes[collector.name] = NOTHING
         except Exception as error:  # one collector must not stop the others

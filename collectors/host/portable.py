@@ -221,8 +221,15 @@ class System:
 
     name = "uptime"
 
+    def __init__(self) -> None:
+        self._booted: float | None = None
+
     def read(self, now: float) -> float:
-        return time.time() - psutil.boot_time()
+        # Counted on from the first look by the monotonic clock: a wall clock set back must not
+        # look like a restart.
+        if self._booted is None:
+            self._booted = now - (time.time() - psutil.boot_time())
+        return now - self._booted
 
     def values(self, before: object, after: float, seconds: float) -> Values:
         load1, load5, load15 = psutil.getloadavg()
