@@ -12,14 +12,19 @@ from sqlmodel import Session
 from controller import errors, health, openapi
 from controller.access.api import router as access_router
 from controller.access.scope import CITY
+from controller.ingest.api import InstalledDoor
+from controller.ingest.api import router as ingest_router
 from controller.inventory import units
+from controller.inventory.api import router as inventory_router
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.runtime import Runtime
-from controller.web.errors import problem_page
+from controller.web.routes import install as install_web
 
 ROUTERS = (
     health.router,
     access_router,
+    ingest_router,
+    inventory_router,
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
@@ -42,12 +47,14 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.subtree = units.subtree
     app.state.find_unit_id = _find_unit_id
     app.state.metrics = CollectorRegistry()
-    app.state.problem_page = problem_page
     errors.install(app)
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    install_web(app)
     app.add_middleware(RequestMiddleware, metrics=RequestMetrics(app.state.metrics))
+    # Outermost: a batch passes through nothing else.
+    app.add_middleware(InstalledDoor, application=app)
     return app
 
 

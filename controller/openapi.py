@@ -101,6 +101,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     components.setdefault("securitySchemes", {}).update(
         token={"type": "http", "scheme": "bearer", "description": "API token yxt_…"},
+        agent={"type": "http", "scheme": "bearer", "description": "<agent id>.<secret>"},
         session={
             "type": "apiKey",
             "in": "cookie",

@@ -19,9 +19,19 @@ START_SECONDS = 600.0
 class Watchdog:
     """Asks ``/ping`` now and then without ever waiting for the answer."""
 
-    def __init__(self, child: Child, announcement: Path) -> None:
+    def __init__(
+        self,
+        child: Child,
+        announcement: Path,
+        *,
+        ask_seconds: float = ASK_SECONDS,
+        silent_seconds: float = SILENT_SECONDS,
+    ) -> None:
         self.child = child
         self.announcement = announcement
+        self.ask_seconds = ask_seconds
+        self.silent_seconds = silent_seconds
+        self._sent = False
         self._socket: socket.socket | None = None
         self._asked = 0.0
         self._answered = 0.0
@@ -38,11 +48,11 @@ class Watchdog:
             self._pid, self._answered = pid, 0.0
         if self._socket is not None and self._heard():
             self._answered = now
-        if self._socket is None and now - self._asked > ASK_SECONDS:
+        if self._socket is None and now - self._asked > self.ask_seconds:
             self._asked = now
             self._ask(pid)
         if self._answered:
-            return now - self._answered > SILENT_SECONDS
+            return now - self._answered > self.silent_seconds
         return now - self.child.started > START_SECONDS
 
     def _ask(self, pid: int) -> None:
@@ -72,7 +82,7 @@ class Watchdog:
             heard = asking.recv(64).startswith(b"HTTP/")
         except BlockingIOError:
             # Give up on this question after a while; the next one may be heard.
-            if time.monotonic() - self._asked > 2 * ASK_SECONDS:
+            if time.monotonic() - self._asked > 2 * self.ask_seconds:
                 self._close()
             return False
         except OSError:

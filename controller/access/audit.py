@@ -20,6 +20,7 @@ from controller.access.principal import Principal
 from controller.access.tables import AuditEntry
 
 GENESIS = "0" * 64
+PAGE = 1000
 _LOCK = 0x7975_6E78  # "yunx": PostgreSQL's advisory lock of whoever appends
 
 
@@ -88,14 +89,22 @@ class Verdict:
 
 def verify(session: Session) -> Verdict:
     """Walk the whole chain."""
-    previous, rows = GENESIS, 0
-    for entry in session.exec(
-        select(AuditEntry).order_by(col(AuditEntry.id)).execution_options(yield_per=1000)
-    ):
-        if link(previous, entry) != entry.chain:
-            return Verdict(rows, entry.id, previous)
-        previous, rows = entry.chain, rows + 1
-    return Verdict(rows, None, previous)
+    previous, rows, last = GENESIS, 0, 0
+    while True:
+        # Page by page: the log is never thinned, and months of it need not be in memory at once.
+        page = session.exec(
+            select(AuditEntry)
+            .where(col(AuditEntry.id) > last)
+            .order_by(col(AuditEntry.id))
+            .limit(PAGE)
+        ).all()
+        for entry in page:
+            if link(previous, entry) != entry.chain:
+                return Verdict(rows, entry.id, previous)
+            previous, rows, last = entry.chain, rows + 1, entry.id or 0
+        if len(page) < PAGE:
+            return Verdict(rows, None, previous)
+        session.expunge_all()
 
 
 def list_entries(

@@ -43,7 +43,7 @@ def list_agents(
 ) -> None:
     """All agents that you may see."""
     with open_api(url, data, ca) as api:
-        agents = api.get("/api/v1/agents")
+        agents = list(api.items("/api/v1/agents"))
     if form == "json":
         print(json.dumps(agents, ensure_ascii=False, indent=2))
         return
