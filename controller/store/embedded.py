@@ -14,6 +14,7 @@ held by another process (named on stderr), 1: the engine would not open.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import fcntl
 import json
 import os
@@ -90,6 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         print(f"samples: {folder}: the engine does not open: {error}", file=sys.stderr)  # noqa: T201
         os._exit(1)
+    _restore_signals()
     _serve(engine, data / "run" / "samples.json", parent)
     # chDB has crashed at interpreter exit before (chdb#226, #320): closed above, now leave.
     os._exit(0)
@@ -115,6 +117,18 @@ def open_engine(folder: Path, settings: Settings) -> Engine:
         threads=settings.samples.threads,
     )
     return Engine(open_connection, limits, DATABASE)
+
+
+def _restore_signals() -> None:
+    """A crash ends the process, with a Python traceback on stderr.
+
+    chDB's own handlers were seen to hang for longer than 20 s instead, and to ignore SIGTERM.
+    """
+    for number in (signal.SIGTRAP, signal.SIGSYS, signal.SIGTSTP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL):
+        signal.signal(number, signal.SIG_DFL)
+    faulthandler.enable(all_threads=False)
 
 
 def _lock(path: Path) -> Any:
