@@ -15,7 +15,7 @@ Values = dict[str, float]
 """Catalogue name to number; what could not be measured is left out."""
 
 
-class NothingToCollect(Exception):  # noqa: N818 - an outcome with a name, not an error
+class NothingToCollect(Exception):
     """This host has no such thing (no swap device, no IPv6): said once at debug, never an alarm."""
 
 

@@ -3,7 +3,9 @@
 IpExt InOctets/OutOctets (/proc/net/netstat) and Ip6InOctets/Ip6OutOctets (/proc/net/snmp6) count
 whole IP packets, those over loopback too. Taken out:
 
-- IPv6 over loopback exactly: the kernel keeps these octets per interface (dev_snmp6/lo).
+- IPv6 over loopback exactly: the kernel keeps the octets it received per interface (dev_snmp6/lo).
+  Those it sent to an address of its own it books on that address's card, not on lo; but whatever
+  is sent over lo is received over lo, so what came in stands for both ways.
 - IPv4 over loopback: lo carries nothing but IP and counts packets without a link header, so its
   bytes (/proc/net/dev) less its IPv6 octets are its IPv4 octets.
 
@@ -37,8 +39,9 @@ class Snapshot(NamedTuple):
 
     v4: Octets
     v6: Octets | None
-    loopback: Octets
-    loopback6: Octets
+    loopback: int
+    """Bytes received over lo, of both protocols."""
+    loopback6: int
 
 
 class Protocols:
@@ -54,12 +57,7 @@ class Protocols:
         dev = parse_net_dev(read_bytes(f"{self._net}/dev")).get(LOOPBACK)
         v6 = read_octets6(f"{self._net}/snmp6")
         lo6 = read_octets6(f"{self._net}/dev_snmp6/{LOOPBACK}") if v6 else None
-        return Snapshot(
-            v4,
-            v6,
-            Octets(dev.rx_bytes, dev.tx_bytes) if dev else Octets(0, 0),
-            lo6 or Octets(0, 0),
-        )
+        return Snapshot(v4, v6, dev.rx_bytes if dev else 0, lo6.rx if lo6 else 0)
 
     def values(self, before: Snapshot | None, after: Snapshot, seconds: float) -> Values:
         return protocol_values(before, after, seconds)
@@ -91,9 +89,9 @@ def protocol_values(before: Snapshot | None, after: Snapshot, seconds: float) ->
     if before is None or seconds <= 0:
         return {}
     values: Values = {}
+    lo6 = difference(before.loopback6, after.loopback6, OCTETS_BITS)
+    lo = difference(before.loopback, after.loopback)
     for index, way in enumerate(("rx", "tx")):
-        lo6 = difference(before.loopback6[index], after.loopback6[index], OCTETS_BITS)
-        lo = difference(before.loopback[index], after.loopback[index])
         v4 = difference(before.v4[index], after.v4[index], OCTETS_BITS)
         if v4 is not None and lo is not None and lo6 is not None:
             values[f"net4_{way}_bytes_s"] = max(0, v4 - max(0, lo - lo6)) / seconds
