@@ -39,6 +39,7 @@ class Group:
 GROUPS = (
     Group("serve", "controller.commands.serve"),
     Group("import", "controller.commands.imports", nested=True),
+    Group("import", "controller.commands.imports", nested=True),
     Group("agent", "controller.commands.agents", nested=True),
     Group("admin", "controller.commands.admin", nested=True),
     Group("doctor", "controller.commands.doctor"),

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import uvicorn
-
-from controller import folder, logs
+from controller import folder
 from controller.access import audit, tokens
 from controller.access.principal import local_principal
 from controller.access.roles import LOCAL
-from controller.access.secrets import hash_secret, new_secret
-from controller.api_process import uvicorn_config
-from controller.app import create_app
-from controller.children import samples_child
 from controller.prepare import (
     PrepareError,
     close_runtime,
     open_runtime,
     prepare_database,
-    prepare_samples,
 )
 from controller.runtime import Runtime
 from controller.settings import Settings, SettingsError, load
 from controller.store.migrate import is_current
-from controller.supervisor import StartError, listen
+from controller.supervisor import StartError
 
 TOKEN_LIFE = timedelta(hours=12)
 """Of the token for one command beside a running server: the longest import."""
@@ -60,8 +50,15 @@ def open_folder(data: Path) -> Iterator[Address]:
         with _beside_server(settings, busy) as address:
             yield address
         return
-    with lock, _own_server(settings) as address:
-        yield address
+    # Loads the whole application: beside a server a command starts without it.
+    from controller.inprocess import own_server  # noqa: PLC0415
+
+    with lock:
+        try:
+            with own_server(settings) as (url, token):
+                yield Address(url, token)
+        except (PrepareError, StartError) as error:
+            raise LocalError(str(error)) from None
 
 
 @contextmanager
@@ -114,45 +111,3 @@ def _beside_server(settings: Settings, busy: folder.FolderBusy) -> Iterator[Addr
         finally:
             with runtime.database.write() as session:
                 tokens.delete(session, token)
-
-
-@contextmanager
-def _own_server(settings: Settings) -> Iterator[Address]:
-    """The same API in this process, on a loopback port that only our token opens."""
-    logs.setup("yunxun", logging.WARNING)
-    runtime = open_runtime(settings)
-    child = samples_child(settings, folder.write_settings(settings))
-    if child is not None:
-        child.start()
-    try:
-        prepare_database(runtime)
-        prepare_samples(runtime)
-        token = new_secret()
-        with _serving(runtime, token) as address:
-            yield address
-    except (PrepareError, StartError) as error:
-        raise LocalError(str(error)) from None
-    finally:
-        close_runtime(runtime)
-        if child is not None:
-            child.terminate()
-            child.wait(10)
-
-
-@contextmanager
-def _serving(runtime: Runtime, token: str) -> Iterator[Address]:
-    app = create_app(runtime, local_token_hash=hash_secret(token))
-    listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn_config(app))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            if not thread.is_alive():
-                raise LocalError("the API did not start; see the log above")
-            time.sleep(0.01)
-        yield Address(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()

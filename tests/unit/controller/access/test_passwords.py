@@ -35,7 +35,9 @@ def test_a_weak_password_is_refused(password: str) -> None:
         check_strength(password, "li.na")
 
 
-@pytest.mark.parametrize("password", ["Tr0ub4dor", "correct horse battery", "云巡值班室的密码本-2026"])
+@pytest.mark.parametrize(
+    "password", ["Tr0ub4dor", "correct horse battery", "云巡值班室的密码本-2026"]
+)
 def test_a_fair_password_is_taken(password: str) -> None:
     check_strength(password, "li.na")
 

@@ -25,7 +25,9 @@ def wang(runtime: Runtime) -> User:
         return users.create_user(session, "wang", PASSWORD, "ops", runtime.now(), must_change=False)
 
 
-def _sign_in(runtime: Runtime, password: str = PASSWORD, name: str = "wang", at: str = OFFICE) -> str:
+def _sign_in(
+    runtime: Runtime, password: str = PASSWORD, name: str = "wang", at: str = OFFICE
+) -> str:
     return sessions.login(runtime, name, password, at)[0]
 
 
@@ -196,9 +198,7 @@ def test_a_role_and_its_unit_belong_together(runtime: Runtime) -> None:
     with runtime.database.write() as session:
         for role, unit in (("unit", None), ("county_admin", None), ("ops", 1), ("king", None)):
             with pytest.raises(ValueError, match="role"):
-                users.create_user(
-                    session, "somebody", PASSWORD, role, runtime.now(), unit_id=unit
-                )
+                users.create_user(session, "somebody", PASSWORD, role, runtime.now(), unit_id=unit)
 
 
 def test_last_seen_is_not_written_at_every_request(
