@@ -99,7 +99,7 @@ def read_table(
 
 
 def _check_mapping(own: Mapping[str, str], columns: tuple[Column, ...]) -> None:
-    fields = {column.field for column in columns}
+    fields = [column.field for column in columns]
     for header, name in own.items():
         if name and name not in fields:
             raise UnreadableError(

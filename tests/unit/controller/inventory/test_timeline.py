@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 from hypothesis import given
@@ -53,7 +54,7 @@ def by_day(timeline: Timeline[Value]) -> list[Value | None]:
 def assert_well_formed(timeline: Timeline[Value]) -> None:
     for span in timeline:
         assert span.until is None or span.since < span.until
-    for left, right in zip(timeline, timeline[1:], strict=False):
+    for left, right in pairwise(timeline):
         assert left.until is not None
         assert left.until <= right.since
         assert left.until < right.since or left.value != right.value
@@ -80,7 +81,7 @@ def test_corrections_that_do_not_contradict_end_alike_in_any_order(
 ) -> None:
     edges = sorted(data.draw(st.sets(st.integers(0, DAYS), min_size=2, max_size=8)))
     steps: list[tuple[int, int | None, int, str | int]] = []
-    for first, end in zip(edges, edges[1:], strict=False):
+    for first, end in pairwise(edges):
         for field in (0, 1):
             value: str | int = (
                 data.draw(st.sampled_from("ABC")) if field == 0 else data.draw(st.integers(1, 3))
