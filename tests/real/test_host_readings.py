@@ -12,6 +12,7 @@ import pytest
 from collectors.catalog import HOST
 from collectors.host import Collected, HostCollector
 from collectors.host.files import read_bytes
+from collectors.host.identity.addresses import read_with_netlink, read_with_psutil
 from collectors.host.linux.tcp import count_listening
 from collectors.host.netlink import read_listeners
 
@@ -124,3 +125,13 @@ def test_facts_name_this_host() -> None:
     known = {e.address.split("%")[0] for entries in psutil.net_if_addrs().values() for e in entries}
     assert set(facts["addresses"]) <= known
     assert not {"127.0.0.1", "::1"} & set(facts["addresses"])
+
+
+def test_addresses_without_psutil_are_those_with_it() -> None:
+    with_psutil = {each.name: each for each in read_with_psutil()}
+    without = read_with_netlink("/sys")
+    assert without
+    for each in without:
+        theirs = with_psutil[each.name]
+        assert set(each.addresses) == {text.partition("%")[0] for text in theirs.addresses}
+        assert each.mac == theirs.mac

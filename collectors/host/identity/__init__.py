@@ -30,8 +30,8 @@ def read_facts(proc: str = "/proc", sys: str = "/sys", root: str = "/") -> dict[
     except OSError:
         cpu = parse_cpuinfo("")
     try:
-        interfaces = read_interfaces()
-    except (OSError, ImportError):
+        interfaces = read_interfaces(sys)
+    except OSError:
         interfaces = []
     uuids = read_instance_uuids(sys, root)
     kernel, arch = kernel_and_arch()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, NamedTuple
+
+from collectors.host.files import read_line
 
 LOCAL_BRIDGES = (
     "docker",
@@ -20,19 +22,51 @@ LOCAL_BRIDGES = (
 """Interfaces whose addresses are the same on every host that runs the same software."""
 
 
-def read_interfaces() -> list[dict[str, Any]]:
-    """``{"name", "mac", "addresses"}`` of every interface but loopback and local bridges."""
-    import psutil  # noqa: PLC0415 - 4 MB that only facts and the portable collectors need
+class Interface(NamedTuple):
+    """One interface with all its addresses, of use or not."""
+
+    name: str
+    mac: str
+    addresses: list[str]
+
+
+def read_interfaces(sys: str = "/sys") -> list[dict[str, Any]]:
+    """``{"name", "mac", "addresses"}`` of every interface but loopback and local bridges.
+
+    Raises OSError. Where psutil is not installed (no wheel for loongarch64 yet) the kernel is
+    asked directly; then an interface without any address is not listed.
+    """
+    try:
+        found = read_with_psutil()
+    except ImportError:
+        found = read_with_netlink(sys)
+    return [
+        {"name": name, "mac": mac, "addresses": [a for a in map(parse_address, texts) if a]}
+        for name, mac, texts in sorted(found)
+        if name != "lo" and not name.startswith(LOCAL_BRIDGES)
+    ]
+
+
+def read_with_psutil() -> list[Interface]:
+    """Every interface as psutil gives it; raises ImportError where there is none."""
+    import psutil  # noqa: PLC0415 - a megabyte that only facts and the portable collectors need
 
     found = []
-    for name, entries in sorted(psutil.net_if_addrs().items()):
-        if name == "lo" or name.startswith(LOCAL_BRIDGES):
-            continue
+    for name, entries in psutil.net_if_addrs().items():
         mac = next((e.address for e in entries if e.family == psutil.AF_LINK), "")
         texts = [e.address for e in entries if e.family in (socket.AF_INET, socket.AF_INET6)]
-        addresses = [a for a in map(parse_address, texts) if a]
-        found.append({"name": name, "mac": mac.lower().replace("-", ":"), "addresses": addresses})
+        found.append(Interface(name, mac.lower().replace("-", ":"), texts))
     return found
+
+
+def read_with_netlink(sys: str) -> list[Interface]:
+    """Every interface with an address, as the kernel gives it."""
+    from collectors.host.netlink import read_addresses  # noqa: PLC0415 - Linux only
+
+    return [
+        Interface(name, read_line(f"{sys}/class/net/{name}/address").lower(), texts)
+        for name, texts in read_addresses().items()
+    ]
 
 
 def parse_address(text: str) -> str:

@@ -17,7 +17,9 @@ SECTOR_BYTES = 512
 TICKS_BITS = 32
 """The milliseconds busy are an unsigned int on every kernel: they wrap after 49.7 days."""
 
-STACKED = re.compile(r"(loop|ram|zram|sr|fd|dm-|md|drbd|bcache)\d")
+STACKED = re.compile(r"(loop|ram|zram|sr|fd|dm-|md|drbd|bcache)\d|nvme\d+c\d+n")
+"""What lies on another disk or is none; nvme0c1n1 is one path to the disk nvme0n1."""
+
 PARTITION = re.compile(r"((sd|hd|vd|xvd)[a-z]+\d+|(nvme\d+n\d+|mmcblk\d+|nbd\d+|rbd\d+)p\d+)$")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from collectors.host.linux.load import parse_loadavg
 from collectors.host.linux.memory import parse_meminfo
 from collectors.host.linux.network import Link, counted_links, parse_net_dev
 from collectors.host.linux.tcp import count_listening, parse_tcp, parse_time_wait
-from collectors.host.netlink import count_messages
+from collectors.host.netlink import parse_address_message, parse_messages
 
 
 def test_a_number_is_found_by_its_whole_name_at_a_line_start() -> None:
@@ -95,7 +96,7 @@ def test_diskstats_of_every_kernel_is_read() -> None:
 
 def test_partitions_are_told_by_name_where_there_is_no_sysfs() -> None:
     names = {"sda", "sda1", "nvme0n1", "nvme0n1p2", "vda", "vda15", "mmcblk0", "mmcblk0p1",
-             "dm-3", "md127", "loop7", "xvda", "xvda1", "nbd0", "sr0"}  # fmt: skip
+             "dm-3", "nvme0c1n1", "md127", "loop7", "xvda", "xvda1", "nbd0", "sr0"}  # fmt: skip
     assert whole_disks(names, None) == {"sda", "nvme0n1", "vda", "mmcblk0", "xvda", "nbd0"}
 
 
@@ -210,14 +211,27 @@ def message(kind: int, body: bytes = b"") -> bytes:
     return raw + b"\0" * (-len(raw) % 4)
 
 
-def test_a_netlink_dump_is_counted_up_to_its_end() -> None:
-    assert count_messages(message(20, b"x" * 73) + message(20)) == (2, False)
-    assert count_messages(message(20) + message(3)) == (1, True)
+def test_a_netlink_dump_is_read_up_to_its_end() -> None:
+    assert parse_messages(message(20, b"x" * 73) + message(20)) == ([b"x" * 73, b""], False)
+    assert parse_messages(message(20) + message(3)) == ([b""], True)
 
 
 def test_a_refusal_by_the_kernel_is_its_own_error() -> None:
     with pytest.raises(OSError, match="refused") as caught:
-        count_messages(message(2, struct.pack("=i", -errno.ENOENT)))
+        parse_messages(message(2, struct.pack("=i", -errno.ENOENT)))
     assert caught.value.errno == errno.ENOENT
     with pytest.raises(OSError, match="without length"):
-        count_messages(struct.pack("=IHHII", 0, 20, 0, 1, 0))
+        parse_messages(struct.pack("=IHHII", 0, 20, 0, 1, 0))
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value
+
+
+def test_the_own_end_of_a_point_to_point_link_is_the_address() -> None:
+    head = struct.pack("=BBBBI", socket.AF_INET, 32, 0, 0, 7)
+    peer, own = attribute(1, bytes((10, 0, 0, 2))), attribute(2, bytes((10, 0, 0, 1)))
+    assert parse_address_message(head + peer + own) == (7, "10.0.0.1")
+    head6 = struct.pack("=BBBBI", socket.AF_INET6, 64, 0, 0, 7)
+    assert parse_address_message(head6 + attribute(1, bytes(15) + b"\x01")) == (7, "::1")
+    assert parse_address_message(head + attribute(1, b"\x01")) == (7, "")
