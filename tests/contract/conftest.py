@@ -1,0 +1,123 @@
+"""The whole application with both stores, two units that must not see each other, and a caller
+for every role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from controller.access import tokens
+from controller.access.roles import BOUND
+from controller.access.tables import ROLES
+from controller.app import create_app
+from controller.ingest.tables import Agent, EnrolmentToken
+from controller.inventory.tables import (
+    BusinessSystem,
+    Holding,
+    Resource,
+    Site,
+    Unit,
+    UnitVersion,
+    Zone,
+)
+from controller.runtime import Runtime
+from controller.store import ddl, groups
+from controller.store.migrate import upgrade
+from controller.store.relational import Database, connect
+from tests.samples_process import samples_process
+from tests.serving import serving
+
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class House:
+    """``tokens``: role to API token; unit and county_admin belong to unit "A". ``other`` is a
+    token of role unit that belongs to "B"."""
+
+    app: FastAPI
+    url: str
+    runtime: Runtime
+    tokens: dict[str, str]
+    other: str
+
+    def client(self, token: str | None) -> httpx.Client:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=60)
+
+
+@pytest.fixture(scope="package")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    with samples_process(folder) as (engine, samples):
+        ddl.ensure(samples, engine.settings, groups.create_statements(engine.settings))
+        database = Database(connect(engine.settings.relational_url))
+        upgrade(database.engine)
+        runtime = Runtime(engine.settings, database, samples)
+        given, other = _furnish(runtime)
+        app = create_app(runtime)
+        with serving(app) as url:
+            yield House(app, url, runtime, given, other)
+        database.close()
+
+
+def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
+    now = runtime.now()
+    with runtime.database.write() as session:
+        session.add_all(
+            [Site(id=1, code="S1", name="市中心"), Zone(id=1, code="Z1", name="政务外网区")]
+        )
+        for number, code in ((1, "A"), (2, "B")):
+            session.add(Unit(id=number, code=code, contact=f"contact-{code}", created=SINCE))
+            session.flush()
+            session.add(UnitVersion(unit_id=number, name=f"单位{code}", since=SINCE))
+            session.add(BusinessSystem(id=number, unit_id=number, name=f"系统{code}"))
+            session.add(Resource(id=number, code=f"vm-{code}", name=f"host-{code}", created=SINCE))
+            session.flush()
+            session.add(
+                Holding(
+                    resource_id=number,
+                    since=SINCE,
+                    unit_id=number,
+                    system_id=number,
+                    site_id=1,
+                    zone_id=1,
+                    vcpu=4,
+                    mem_bytes=8 * 2**30,
+                    disk_bytes=100 * 2**30,
+                )
+            )
+            session.add(
+                EnrolmentToken(
+                    id=number,
+                    prefix=f"prefix-{code}",
+                    token_hash=code * 64,
+                    unit_id=number,
+                    expires=now.replace(year=now.year + 1),
+                    created=now,
+                )
+            )
+            session.add(
+                Agent(
+                    id=f"agent-{code}",
+                    name=f"agent of {code}",
+                    secret_hash=code * 64,
+                    state="pending",
+                    unit_id=number,
+                    resource_id=number,
+                    enrolled=now,
+                )
+            )
+        given = {
+            role: tokens.create_token(
+                session, role, role, now, unit_id=1 if role in BOUND else None
+            )[0]
+            for role in ROLES
+        }
+        other = tokens.create_token(session, "unit of B", "unit", now, unit_id=2)[0]
+    return given, other
