@@ -93,7 +93,9 @@ def _cpu(rng: np.random.Generator, shape: Floats, seconds: Floats) -> dict[str, 
     steal = rng.poisson(total * 0.0005 * (rng.random() < 0.4))
     five = 500 * cpus
     peaks = rng.binomial(five, np.clip(shape[:, None] * rng.lognormal(0.1, 0.3, (n, 3)), 0, 1))
-    peak = np.maximum(_share(peaks.max(axis=1).astype(float), np.full(n, five)), _share(used, total))
+    peak = np.maximum(
+        _share(peaks.max(axis=1).astype(float), np.full(n, five)), _share(used, total)
+    )
     load = shape * cpus * rng.lognormal(0, 0.25, n)
     return {
         "cpu_count": np.full(n, float(cpus)),

@@ -25,6 +25,12 @@ _CODE = re.compile(r"Code: (\d+)\. DB::Exception")
 BUSY = 202
 """ClickHouse's TOO_MANY_SIMULTANEOUS_QUERIES."""
 READONLY = 164
+WRITE = {
+    # Wide rows: the default of a million rows a block takes half a gigabyte of an INSERT … SELECT.
+    "min_insert_block_size_rows": "131072",
+    "min_insert_block_size_bytes": "67108864",
+    "max_insert_threads": "1",
+}
 UNKNOWN = 1002
 
 
@@ -144,7 +150,7 @@ class Engine:
         (OPTIMIZE) may take hours and has a lane of its own."""
         lanes = self._merge_lanes if merge else self._write_lanes
         with self._lane(lanes), self._session(database, parameters) as connection:
-            capped = self._capped(settings)
+            capped = {**WRITE, **self._capped(settings)}
             if "max_execution_time" not in settings:
                 capped["max_execution_time"] = "0"
             _set(connection, capped)
@@ -210,7 +216,7 @@ def _feed(connection: Connection, target: str, kind: str, data: bytes) -> int:
     handle = os.memfd_create("insert", os.MFD_CLOEXEC)
     try:
         view = memoryview(data)
-        while len(view):
+        while view:
             view = view[os.write(handle, view) :]
         source = f"/proc/{os.getpid()}/fd/{handle}"
         result = connection.query(

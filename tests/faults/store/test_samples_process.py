@@ -156,10 +156,9 @@ def test_a_hanging_engine_costs_a_client_its_time_limit_and_no_more(
         insert(samples, 1)
         process.process.send_signal(signal.SIGSTOP)  # type: ignore[union-attr]
         start = time.monotonic()
-        assert samples.ping() is False
         with pytest.raises(SamplesUnavailable):
             insert(samples, 2)
-        assert time.monotonic() - start < 12
+        assert time.monotonic() - start < 10
         process.process.send_signal(signal.SIGCONT)  # type: ignore[union-attr]
         insert(samples, 2)
         check(samples, {1, 2}, {1, 2})
