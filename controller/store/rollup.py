@@ -14,10 +14,10 @@ never cleared, so whoever comes last finds everything.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import func
 from sqlmodel import col, select
@@ -35,16 +35,15 @@ from controller.store.tables import LateRows, Watermark
 GRACE = timedelta(seconds=120)
 """A bucket is rolled this long after its end: by then rows on their way are stored or marked."""
 SLICE = 250
-"""Resources of one statement: a whole day of 10,000 at once took 2.4 GB, in slices 575 MB."""
+"""Resource-days of one statement: a day of 10,000 at once took 2.4 GB, in slices 575 MB."""
+GROUP_DAYS = 7
+"""Days of one statement of the sums by owner: its state is a line a bucket and owner."""
 FIRST_WINDOW_S = 2 * st.HOUR_S
 """How far back the first live roll looks."""
 GUARD_MARGIN_S = st.DAY_S
 """Rows may expire from this long before the end of their retention: the merge picks its time."""
 
 FINAL = {"do_not_merge_across_partitions_select_final": 1}
-
-Progress = Callable[[int, int], None]
-"""Called with (resource-days done, resource-days to do)."""
 
 
 class Stores(Protocol):
@@ -129,34 +128,114 @@ def roll_dirty(stores: Stores, budget_seconds: float = 10.0) -> int:
         by_day: dict[date, list[dirty.Mark]] = {}
         for mark in marks:
             by_day.setdefault(mark.day, []).append(mark)
-        for day, group in by_day.items():
+        for days in _turns(by_day):
             if done and time.monotonic() > deadline:
                 return done
-            _roll_day(stores, table, day, [mark.resource for mark in group])
+            turn = [mark for day in days for mark in by_day[day]]
+            pairs = [(mark.resource, mark.day) for mark in turn]
+            for _ in roll_resource_days(stores, table.name, pairs):
+                pass
             with stores.database.write() as session:
-                dirty.clear(session, table.name, group)
-            done += len(group)
+                dirty.clear(session, table.name, turn)
+            done += len(turn)
     return done
 
 
+def _turns(by_day: Mapping[date, Sequence[dirty.Mark]]) -> Iterator[list[date]]:
+    """Days to compute together, in the order given: neighbours, up to a statement's worth."""
+    turn: list[date] = []
+    size = 0
+    for day, marks in by_day.items():
+        if turn and (size + len(marks) > SLICE or abs(turn[-1] - day).days != 1):
+            yield turn
+            turn, size = [], 0
+        turn.append(day)
+        size += len(marks)
+    if turn:
+        yield turn
+
+
 def roll_resource_days(
-    stores: Stores,
-    table_name: str,
-    resource_days: Iterable[tuple[int, date]],
-    progress: Progress | None = None,
-) -> None:
-    """Computes these resource-days now, whatever is marked. Marks stay; the caller clears
-    its own."""
+    stores: Stores, table_name: str, resource_days: Collection[tuple[int, date]]
+) -> Iterator[int]:
+    """Computes these resource-days now, whatever is marked; gives how many are done as it goes on.
+
+    Marks stay; the caller clears its own once the iterator has ended.
+    """
     table = next(each for each in TABLES if each.name == table_name)
-    by_day: dict[date, list[int]] = {}
-    for resource, day in resource_days:
-        by_day.setdefault(day, []).append(resource)
-    total, done = sum(map(len, by_day.values())), 0
-    for day in sorted(by_day):
-        _roll_day(stores, table, day, by_day[day])
-        done += len(by_day[day])
-        if progress is not None:
-            progress(done, total)
+    # What is open now is left to the live roll; a row from the future waits for its time.
+    closed = closed_until(stores.now())
+    done = 0
+    for block in pack(resource_days, SLICE):
+        start, end = _midnight(block.first), min(_midnight(block.last) + st.DAY_S, closed)
+        if end > start:
+            piece = _piece(stores, start, end)._replace(resources=block.resources)
+            if piece.raw_cutoff:
+                _count_late(stores, table, piece, block.first)
+            _run(stores, rollup_sql.five_minutes(table, piece))
+            _run(stores, rollup_sql.hours(table, piece))
+        done += block.wanted
+        yield done
+    for first, last in spans({day for _, day in resource_days}, GROUP_DAYS):
+        start, end = _midnight(first), min(_midnight(last) + st.DAY_S, closed)
+        if end > start:
+            _roll_groups(stores, table, _piece(stores, start, end))
+            yield done
+
+
+class Block(NamedTuple):
+    """Resources and the days, first to last, that one statement computes for all of them."""
+
+    resources: list[int]
+    first: date
+    last: date
+    wanted: int
+    """Resource-days asked for; a block may cover some that were not, which does no harm."""
+
+
+def pack(resource_days: Collection[tuple[int, date]], size: int) -> Iterator[Block]:
+    """Blocks of at most ``size`` resource-days that cover all that are wanted, and little else.
+
+    Rows lie by resource and then time, a month of one in a granule or two: many days of few
+    resources are read once, where day by day would read them all again for each.
+    """
+    days: dict[int, list[date]] = {}
+    for resource, day in sorted(resource_days):
+        days.setdefault(resource, []).append(day)
+    runs = [
+        (first, last, resource)
+        for resource, own in days.items()
+        for first, last in spans(own, size)
+    ]
+    block: Block | None = None
+    for first, last, resource in sorted(runs):
+        length = (last - first).days + 1
+        if block is not None:
+            # Sorted by first day, so the block's first is the earliest.
+            until = max(block.last, last)
+            area = ((until - block.first).days + 1) * (len(block.resources) + 1)
+            if area <= min(size, 1.25 * (block.wanted + length)):
+                block = Block(
+                    [*block.resources, resource], block.first, until, block.wanted + length
+                )
+                continue
+            yield block
+        block = Block([resource], first, last, length)
+    if block is not None:
+        yield block
+
+
+def spans(days: Iterable[date], longest: int) -> list[tuple[date, date]]:
+    """Runs of days without a gap, first and last of each, cut to ``longest`` days."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if found:
+            first, last = found[-1]
+            if (day - last).days == 1 and (day - first).days < longest:
+                found[-1] = (first, day)
+                continue
+        found.append((day, day))
+    return found
 
 
 def pending(stores: Stores) -> list[Pending]:
@@ -175,21 +254,8 @@ def pending(stores: Stores) -> list[Pending]:
     return answer
 
 
-def _roll_day(stores: Stores, table: Table, day: date, resources: Sequence[int]) -> None:
-    start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-    # What is open now is left to the live roll; a row from the future waits for its time.
-    end = min(start + st.DAY_S, closed_until(stores.now()))
-    if end <= start:
-        return
-    whole = _piece(stores, start, end)
-    ordered = sorted(resources)
-    for first in range(0, len(ordered), SLICE):
-        piece = whole._replace(resources=ordered[first : first + SLICE])
-        if piece.raw_cutoff:
-            _count_late(stores, table, piece, day)
-        _run(stores, rollup_sql.five_minutes(table, piece))
-        _run(stores, rollup_sql.hours(table, piece))
-    _roll_groups(stores, table, whole)
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
 def _roll_groups(stores: Stores, table: Table, piece: Piece) -> None:

@@ -90,7 +90,7 @@ FROM (
     min(arrived) AS first_arrived, max(version) AS batch
   FROM {table.name} FINAL
   WHERE {which} AND {window("time", start, end)}
-  GROUP BY resource, instance, bucket, source
+  GROUP BY resource, instance, source, bucket
 ){keep}
 ORDER BY resource, instance, bucket, {st.priority("source")}, batch DESC, source
 LIMIT 1 BY resource, instance, bucket"""

@@ -42,13 +42,14 @@ _TREND = {
 def unit_trend(
     runtime: Runtime,
     scope: Scope,
-    unit_code: str,
+    unit_code: str | None,
     since: datetime,
     until: datetime,
     points: int = 720,
     system: str | None = None,
 ) -> Trend:
-    """A unit's (or one of its systems') use and allocation; raises NotFound."""
+    """A unit's (or one of its systems') use and allocation, without a unit that of everything in
+    scope; raises NotFound."""
     _check_period(since, until)
     view = look(runtime, scope, UsageQuery(since, until, "zone", unit_code, system))
     step = _step(view, points, st.BUCKET_S)

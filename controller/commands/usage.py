@@ -1,0 +1,173 @@
+"""``yunxun usage``: who holds and uses what, in the terminal or as a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.usage.columns import NAMES, Column, shown
+
+app = typer.Typer()
+
+GAP = "—"
+BAR_CELLS = 8
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+BYS = ("unit", "system", "resource", "zone", "site")
+FORMATS = ("table", "json", "csv", "xlsx")
+
+
+@app.command()
+def usage(
+    since: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="First day, or a time (RFC 3339).")
+    ],
+    until: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="The day after the last, or a time.")
+    ],
+    unit: Annotated[
+        str | None, typer.Option("--unit", help="Code or name; its subtree is included.")
+    ] = None,
+    system: Annotated[str | None, typer.Option("--system", help="A business system.")] = None,
+    by: Annotated[str, typer.Option("--by", help=" | ".join(BYS))] = "unit",
+    form: Annotated[str, typer.Option("--format", help=" | ".join(FORMATS))] = "table",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.")
+    ] = None,
+    english: Annotated[
+        bool | None,
+        typer.Option("--en/--zh", help="Language of the table. Default: as LANG says."),
+    ] = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Usage of [from, to): allocations, CPU, memory, storage, network, and how complete it is.
+
+    Dates are Asia/Shanghai. Example: yunxun usage --from 2026-06-01 --to 2026-07-01 --by system
+    """
+    if by not in BYS:
+        raise CommandError(f"--by {by}: there are {', '.join(BYS)}")
+    if form not in FORMATS:
+        raise CommandError(f"--format {form}: there are {', '.join(FORMATS)}")
+    if form == "xlsx" and output is None:
+        raise CommandError("--format xlsx: name a file with -o FILE")
+    params = {"from": since, "to": until, "unit": unit, "system": system, "by": by}
+    with open_api(url, data, ca) as api:
+        content = _fetch(api, form, params)
+    if isinstance(content, bytes):
+        _write(content, output)
+    elif form == "json":
+        _write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(), output)
+    else:
+        wide = english if english is not None else not _chinese()
+        _print(content, wide, output)
+
+
+def _fetch(api: Api, form: str, params: dict[str, Any]) -> dict[str, Any] | bytes:
+    if form in ("csv", "xlsx"):
+        return api.get_bytes("/api/v1/usage", **params, format=form)
+    return dict(api.get("/api/v1/usage", **params))
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
+
+
+def _print(document: dict[str, Any], english: bool, output: Path | None) -> None:
+    if output is None:
+        Console().print(table(document, english))
+        return
+    try:
+        with output.open("w", encoding="utf-8") as file:
+            Console(file=file, width=160).print(table(document, english))
+    except OSError as error:
+        raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
+
+
+def table(document: dict[str, Any], english: bool) -> Table:
+    """The report as a table; a gap is "—"."""
+    by = document["by"]
+    say: Callable[[str, str], str] = (lambda zh, en: en) if english else (lambda zh, en: zh)
+    coverage = document.get("coverage_pct")
+    whole = GAP if coverage is None else f"{coverage:.1f}%"
+    view = Table(
+        title=say("资源使用情况", "Usage") + f"  {document['from'][:16]} … {document['to'][:16]}",
+        caption=say(f"数据完整率 {whole}", f"data complete {whole}"),
+        header_style="bold",
+    )
+    names: list[Column] = [
+        column for column in NAMES[by] if by != "unit" or column.field == "unit_name"
+    ]
+    for column in names:
+        view.add_column(say(column.zh, column.en), overflow="fold")
+    for zh, en in (
+        ("资源", "Res."), ("vCPU", "vCPU"), ("内存 GiB", "Mem GiB"), ("存储 GiB", "Disk GiB"),
+        ("CPU 平均", "CPU mean"), ("P95", "P95"), ("峰值", "peak"),
+        ("内存平均", "Mem mean"), ("P95", "P95"), ("存储", "Disk"),
+        ("入 Mbit/s", "In Mbit/s"), ("出 Mbit/s", "Out Mbit/s"), ("完整率", "Data"),
+    ):  # fmt: skip
+        view.add_column(say(zh, en), justify="right", no_wrap=True)
+    for row in document["rows"]:
+        view.add_row(*(_name(row, column.field) for column in names), *_figures(row))
+    return view
+
+
+def _name(row: dict[str, Any], field: str) -> Text:
+    # Names come from outside: no markup of theirs is obeyed.
+    return Text(row.get(field) or GAP)
+
+
+def _figures(row: dict[str, Any]) -> list[str | Text]:
+    def number(field: str, kind: Any, digits: int) -> str:
+        value = shown(row.get(field), kind)
+        return GAP if value is None else f"{value:,.{digits}f}"
+
+    return [
+        str(row["resources"]),
+        number("vcpu_allocated", "count", 0),
+        number("mem_allocated_bytes", "bytes", 0),
+        number("disk_allocated_bytes", "bytes", 0),
+        _bar(row.get("cpu_avg_pct")),
+        number("cpu_p95_pct", "pct", 1),
+        number("cpu_max_pct", "pct", 1),
+        _bar(row.get("mem_avg_pct")),
+        number("mem_p95_pct", "pct", 1),
+        number("disk_used_pct", "pct", 1),
+        number("net_rx_avg_bytes_s", "rate", 1),
+        number("net_tx_avg_bytes_s", "rate", 1),
+        GAP if row.get("coverage_pct") is None else f"{row['coverage_pct']:.1f}%",
+    ]
+
+
+def _bar(share: float | None) -> str | Text:
+    """A thin bar and the number."""
+    if share is None:
+        return GAP
+    eighths = round(min(100.0, share) / 100 * BAR_CELLS * 8)
+    full, part = divmod(eighths, 8)
+    bar = (_BLOCKS[8] * full + (_BLOCKS[part] if part else "")).ljust(BAR_CELLS)
+    colour = "red" if share >= 85 else "yellow" if share < 5 else "cyan"
+    return Text.assemble((bar, colour), f"{share:6.1f}")
+
+
+def _chinese() -> bool:
+    words = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    language = next((word for word in words if word), "")
+    # An empty or C locale is a server's: Chinese is the language of the house.
+    return not language.startswith("en")

@@ -1,0 +1,37 @@
+"""Moments as people and programs write them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from controller.problems import Problem
+
+
+def read_moment(text: str, zone: ZoneInfo, what: str) -> datetime:
+    """A date (its midnight) or an RFC 3339 time; without a zone it is meant in ``zone``.
+
+    Raises Problem 422 naming ``what``.
+    """
+    try:
+        # A "+" of the offset comes as a space where the sender did not encode it.
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+") if _zoned(text) else text)
+    except ValueError:
+        raise Problem(
+            422, "not a time", f"{what}={text!r}: give 2026-06-01 or 2026-06-01T08:00:00+08:00"
+        ) from None
+    if not 1970 <= moment.year < 9999:
+        raise Problem(422, "not a time", f"{what}={text!r}: the year is out of range")
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def read_period(since: str, until: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """[since, until); raises Problem 422, also where it is empty."""
+    start, end = read_moment(since, zone, "from"), read_moment(until, zone, "to")
+    if end <= start:
+        raise Problem(422, "empty period", f"from {since} is not before to {until}")
+    return start, end
+
+
+def _zoned(text: str) -> bool:
+    return "T" in text and " " in text.strip()
