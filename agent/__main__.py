@@ -131,7 +131,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
         return run_here(config, Log(config.log_level))
     command = lean_command()
     environment = {**os.environ, **config.environment(), "MALLOC_ARENA_MAX": "1"}
-    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter and file
+    return os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter
 
 
 def lean_command() -> list[str]:
@@ -185,7 +185,7 @@ def _needs_enrolment(config: Config) -> bool:
 
 
 def _token_text(arguments: argparse.Namespace) -> str:
-    if arguments.token_file or arguments.token == "-":
+    if arguments.token_file or arguments.token == "-":  # noqa: S105 - stdin
         source = arguments.token_file or "-"
         if source == "-":
             return sys.stdin.read()
@@ -233,11 +233,11 @@ def once(config: Config, arguments: argparse.Namespace) -> int:
 
 def _once_sent(config: Config, seconds: float) -> int:
     from agent.log import Log  # noqa: PLC0415
-    from agent.service import AlreadyRunning, Service, lock_folder  # noqa: PLC0415
+    from agent.service import AlreadyRunningError, Service, lock_folder  # noqa: PLC0415
 
     try:
         lock_folder(config.state)
-    except AlreadyRunning as error:
+    except AlreadyRunningError as error:
         return _fail(f"{config.state}: the agent with pid {error} is running and sends by itself")
     except OSError as error:
         return _fail(f"{config.state}: {error.strerror}")
@@ -267,7 +267,7 @@ def _read_status(config: Config) -> dict[str, Any]:
 
 def status(config: Config, arguments: argparse.Namespace) -> int:
     """Shows the status file; it never opens the spool, which has one connection only."""
-    from agent.service import AlreadyRunning, lock_folder  # noqa: PLC0415
+    from agent.service import AlreadyRunningError, lock_folder  # noqa: PLC0415
 
     told = _read_status(config)
     if not told:
@@ -275,7 +275,7 @@ def status(config: Config, arguments: argparse.Namespace) -> int:
     try:
         os.close(lock_folder(config.state))
         told["running"] = False
-    except AlreadyRunning:
+    except AlreadyRunningError:
         told["running"] = True
     except OSError as error:
         return _fail(f"{config.state}: {error.strerror}")

@@ -16,7 +16,7 @@ import ssl
 from typing import Any, NamedTuple
 
 from agent import VERSION
-from agent.http1 import Answer, Client, NoAnswer, UrlError, parse_url, pinned_context
+from agent.http1 import Answer, Client, NoAnswerError, UrlError, parse_url, pinned_context
 from agent.http1 import unverified_context as _unverified
 from agent.identity import Identity
 
@@ -81,7 +81,7 @@ def enrol(token: Token, name: str, facts: dict[str, Any], connect_s: float = 5.0
     headers = {"Content-Type": "application/json"}
     try:
         answer = client.request("POST", ENROL_PATH, headers, json.dumps(request).encode())
-    except NoAnswer as error:
+    except NoAnswerError as error:
         raise EnrolError(f"controller at {token.url}: {error}", 3) from None
     finally:
         client.close()
@@ -97,7 +97,7 @@ def fetch_ca(token: Token, connect_s: float = 5.0) -> str:
     client = Client(token.url, _unverified(), connect_s=connect_s)
     try:
         answer = client.request("GET", CA_PATH, {})
-    except NoAnswer as error:
+    except NoAnswerError as error:
         raise EnrolError(f"controller at {token.url}: {error}", 3) from None
     finally:
         client.close()

@@ -57,7 +57,7 @@ def serve(listen: str, service: Service, log: Log) -> None:
     """Serves /metrics at ``listen`` (HOST:PORT) in a thread; a failure is logged, not raised."""
     host, _, port = listen.rpartition(":")
     registry = CollectorRegistry()
-    registry.register(Latest(service))  # type: ignore[arg-type]
+    registry.register(Latest(service))
     try:
         server, _ = start_http_server(int(port), host.strip("[]") or "127.0.0.1", registry)
     except (OSError, ValueError, OverflowError) as error:

@@ -6,6 +6,7 @@ the CA handed in, checks the name, and is 1.2 or newer; without TLS only loopbac
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import time
@@ -19,7 +20,7 @@ UNTRUSTED_CODES = {9: "not valid yet", 10: "expired"}
 """OpenSSL verify codes that a wrong clock on this host also produces."""
 
 
-class NoAnswer(Exception):
+class NoAnswerError(Exception):
     """No whole answer came: whether the request was carried out is not known.
 
     ``kind`` is one of refused, timeout, dns, cut, tls, clock, protocol.
@@ -129,7 +130,7 @@ class Client:
         self._session: ssl.SSLSession | None = None
 
     def request(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
-        """Sends one request and reads its whole answer; raises NoAnswer.
+        """Sends one request and reads its whole answer; raises NoAnswerError.
 
         A kept-alive connection that turns out closed before any byte of an answer is replaced
         once: every request of ours may be repeated.
@@ -140,24 +141,22 @@ class Client:
         try:
             try:
                 return self._exchange(message, deadline)
-            except NoAnswer as error:
+            except NoAnswerError as error:
                 self.close()
                 if not reused or error.kind != "closed":
                     raise
             return self._exchange(message, deadline)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             self.close()
             if error.kind == "closed":
-                raise NoAnswer("cut", "connection closed before an answer") from None
+                raise NoAnswerError("cut", "connection closed before an answer") from None
             raise
 
     def close(self) -> None:
         """Drops the connection; the next request makes another."""
         if self._socket is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self._socket.close()
-            except OSError:
-                pass
             self._socket = None
 
     def _message(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -174,13 +173,13 @@ class Client:
             self._socket.sendall(message)
             answer, keep = self._read(deadline)
         except TimeoutError:
-            raise NoAnswer("timeout", f"no answer within {self._total_s:g} s") from None
+            raise NoAnswerError("timeout", f"no answer within {self._total_s:g} s") from None
         except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-            raise NoAnswer("closed", "connection reset") from None
+            raise NoAnswerError("closed", "connection reset") from None
         except ssl.SSLError as error:
-            raise NoAnswer("tls", f"TLS: {error.reason or error}") from None
+            raise NoAnswerError("tls", f"TLS: {error.reason or error}") from None
         except OSError as error:
-            raise NoAnswer("cut", f"connection lost: {error.strerror or error}") from None
+            raise NoAnswerError("cut", f"connection lost: {error.strerror or error}") from None
         if self._context is not None and isinstance(self._socket, ssl.SSLSocket):
             # TLS 1.3 hands the ticket over after the handshake: now it is there.
             self._session = self._socket.session
@@ -200,9 +199,9 @@ class Client:
         try:
             found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
         except OSError as error:
-            raise NoAnswer("dns", f"{host}: name not resolved: {error.strerror}") from None
+            raise NoAnswerError("dns", f"{host}: name not resolved: {error.strerror}") from None
         until = min(deadline, self._monotonic() + self._connect_s)
-        failure = NoAnswer("timeout", f"{host}:{port}: no connection in {self._connect_s:g} s")
+        failure = NoAnswerError("timeout", f"{host}:{port}: no connection in {self._connect_s:g} s")
         for nth, (family, kind, proto, _, where) in enumerate(found):
             left = (until - self._monotonic()) / (len(found) - nth)
             if left <= 0:
@@ -218,12 +217,12 @@ class Client:
                 raise self._untrusted(error) from None
             except ssl.SSLError as error:
                 plain.close()
-                failure = NoAnswer("tls", f"{host}:{port}: TLS: {error.reason or error}")
+                failure = NoAnswerError("tls", f"{host}:{port}: TLS: {error.reason or error}")
             except TimeoutError:
                 plain.close()
             except OSError as error:
                 plain.close()
-                failure = NoAnswer("refused", f"{host}:{port}: {error.strerror or error}")
+                failure = NoAnswerError("refused", f"{host}:{port}: {error.strerror or error}")
         raise failure
 
     def _secured(self, plain: socket.socket, until: float) -> ssl.SSLSocket:
@@ -233,17 +232,17 @@ class Client:
             plain, server_hostname=self.address.host, session=self._session
         )
 
-    def _untrusted(self, error: ssl.SSLCertVerificationError) -> NoAnswer:
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> NoAnswerError:
         where = self.address.authority
         if error.verify_code in UNTRUSTED_CODES:
             said = UNTRUSTED_CODES[error.verify_code]
             now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-            return NoAnswer(
+            return NoAnswerError(
                 "clock",
                 f"{where}: certificate is {said} by this host's clock ({now} UTC):"
                 " clock wrong, or certificate to be renewed",
             )
-        return NoAnswer("tls", f"{where}: certificate not trusted: {error.verify_message}")
+        return NoAnswerError("tls", f"{where}: certificate not trusted: {error.verify_message}")
 
     def _receive(self, deadline: float) -> bytes:
         self._left(deadline)
@@ -275,11 +274,11 @@ class Client:
     def _head(self, data: bytes, deadline: float) -> tuple[bytes, bytes]:
         while b"\r\n\r\n" not in data:
             if len(data) > MOST_HEADER:
-                raise NoAnswer("protocol", "answer's header is too long")
+                raise NoAnswerError("protocol", "answer's header is too long")
             more = self._receive(deadline)
             if not more:
                 kind = "cut" if data else "closed"
-                raise NoAnswer(kind, "connection closed before a whole answer")
+                raise NoAnswerError(kind, "connection closed before a whole answer")
             data += more
         head, _, data = data.partition(b"\r\n\r\n")
         return data, head
@@ -287,14 +286,14 @@ class Client:
     def _more(self, deadline: float) -> bytes:
         more = self._receive(deadline)
         if not more:
-            raise NoAnswer("cut", "connection closed inside an answer")
+            raise NoAnswerError("cut", "connection closed inside an answer")
         return more
 
     def _rest(self, data: bytes, deadline: float) -> bytes:
         while more := self._receive(deadline):
             data += more
             if len(data) > MOST_BODY:
-                raise NoAnswer("protocol", "answer is too long")
+                raise NoAnswerError("protocol", "answer is too long")
         return data
 
     def _chunks(self, data: bytes, deadline: float) -> tuple[bytes, bytes]:
@@ -305,23 +304,23 @@ class Client:
             line, _, data = data.partition(b"\r\n")
             size = _number(line.partition(b";")[0].decode("latin-1").strip(), 16)
             if len(body) + size > MOST_BODY:
-                raise NoAnswer("protocol", "answer is too long")
+                raise NoAnswerError("protocol", "answer is too long")
             while len(data) < size + 2:
                 data += self._more(deadline)
             body += data[:size]
             if data[size : size + 2] != b"\r\n":
-                raise NoAnswer("protocol", "broken chunk")
+                raise NoAnswerError("protocol", "broken chunk")
             data = data[size + 2 :]
             if not size:
                 return body, data
 
 
 def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
-    """Status and headers of an answer's head; raises NoAnswer."""
+    """Status and headers of an answer's head; raises NoAnswerError."""
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
-        raise NoAnswer("protocol", f"not HTTP: {first[:60]!r}")
+        raise NoAnswerError("protocol", f"not HTTP: {first[:60]!r}")
     headers = {}
     for line in lines:
         name, _, value = line.partition(":")
@@ -335,7 +334,7 @@ def _number(text: str, base: int) -> int:
     except ValueError:
         number = -1
     if not 0 <= number <= MOST_BODY:
-        raise NoAnswer("protocol", f"bad length {text[:20]!r}")
+        raise NoAnswerError("protocol", f"bad length {text[:20]!r}")
     return number
 
 
@@ -343,7 +342,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def parse_date(text: str) -> int | None:
-    """Seconds since 1970 of an HTTP date (``Mon, 23 Nov 2026 08:35:39 GMT``), None if it is none."""
+    """Seconds since 1970 of ``Mon, 23 Nov 2026 08:35:39 GMT``, None if it is no HTTP date."""
     try:
         _, day_text, month_text, year_text, clock, zone = text.split()
         hour, minute, second = (int(part) for part in clock.split(":"))

@@ -12,25 +12,28 @@ import sqlite3
 import time
 from collections.abc import Iterator
 
-from agent.spool import Entry, Spool, sound_entry
+from agent.spool import Spool
+from agent.spool_batch import Entry, sound_entry
+from agent.spool_file import COLUMNS, DamagedError, read_meta
 
 SLICE = 50
 """Batches taken over in one transaction."""
 
-_COLUMNS = "n, agent, epoch, seq, kind, rows, from_ms, to_ms, crc, body"
 _LAST = 1 << 62
 
 
 def salvage(spool: Spool, path: str, budget_s: float) -> Iterator[int]:
     """Moves sound batches of ``path`` into ``spool``; yields how many so far every slice.
 
-    A slice takes at most ``budget_s`` or SLICE batches. Nothing is raised.
+    A slice takes at most ``budget_s`` or SLICE batches. What the file says it held beyond them is
+    counted as lost at the end. Nothing is raised.
     """
-    count = 0
+    count = rows = 0
     chunk: list[Entry] = []
     until = time.monotonic() + budget_s
     for entry in read_sound(path):
         chunk.append(entry)
+        rows += entry.rows
         if len(chunk) >= SLICE or time.monotonic() > until:
             count += spool.restore(chunk)
             chunk = []
@@ -38,7 +41,22 @@ def salvage(spool: Spool, path: str, budget_s: float) -> Iterator[int]:
             until = time.monotonic() + budget_s
     if chunk:
         count += spool.restore(chunk)
+    spool.finish_salvage(read_row_count(path), rows)
     yield count
+
+
+def read_row_count(path: str) -> int:
+    """How many sample rows the file's own counters say it holds; 0 where they are gone."""
+    try:
+        db = sqlite3.connect(f"file:{_escaped(path)}?mode=ro&immutable=1", uri=True)
+    except sqlite3.Error:
+        return 0
+    try:
+        return int(read_meta(db)["rows"])
+    except (sqlite3.Error, DamagedError, KeyError, TypeError, ValueError):
+        return 0
+    finally:
+        db.close()
 
 
 def read_sound(path: str) -> Iterator[Entry]:
@@ -66,7 +84,7 @@ def _walk(db: sqlite3.Connection) -> Iterator[Entry]:
     while at < _LAST:
         try:
             row = db.execute(
-                f"SELECT {_COLUMNS} FROM batch WHERE n > ? ORDER BY n LIMIT 1", (at,)
+                f"SELECT {COLUMNS} FROM batch WHERE n > ? ORDER BY n LIMIT 1", (at,)
             ).fetchone()
         except sqlite3.Error:
             if broken_from < 0:
@@ -91,7 +109,7 @@ def _backwards(db: sqlite3.Connection, after: int, before: int) -> Iterator[Entr
     while True:
         try:
             row = db.execute(
-                f"SELECT {_COLUMNS} FROM batch WHERE n > ? AND n < ? ORDER BY n DESC LIMIT 1",
+                f"SELECT {COLUMNS} FROM batch WHERE n > ? AND n < ? ORDER BY n DESC LIMIT 1",
                 (after, before),
             ).fetchone()
         except sqlite3.Error:

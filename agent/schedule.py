@@ -91,11 +91,13 @@ class Eras:
     def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
         self.spans = [(int(first), int(last)) for first, last in spans]
 
-    def admits(self, start_ms: int) -> bool:
-        """Whether a row may start here: no era holds it, and the clock is not plainly wrong."""
+    def admits(self, start_ms: int, end_ms: int) -> bool:
+        """Whether a row may cover [start, end): it meets no era, and the clock can be right."""
         if start_ms < EARLIEST_MS:
             return False
-        return not any(first - SLACK_MS <= start_ms < last - SLACK_MS for first, last in self.spans)
+        return not any(
+            start_ms < last - SLACK_MS and first < end_ms - SLACK_MS for first, last in self.spans
+        )
 
     def use(self, start_ms: int, end_ms: int) -> None:
         """Marks [start, end) as used; a start shortly after the current era prolongs it."""
@@ -149,7 +151,7 @@ def usable(readings: list[Reading], eras: dict[str, Eras], interval_s: float) ->
             for r in readings
             if (kind == "host") == (r.instance == "")
             and 0 < r.interval_s <= longest
-            and known.admits(r.time_ms)
+            and known.admits(r.time_ms, r.time_ms + round(r.interval_s * 1000))
         ]
         if admitted:
             first = min(r.time_ms for r in admitted)

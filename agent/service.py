@@ -104,7 +104,7 @@ class Service:
         self._salvage: Iterator[int] | None = None
         self._thread: threading.Thread | None = None
         self._agent = UNENROLLED
-        self._status_file = -1
+        self._status_file, self._status_size = -1, 0
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
 
@@ -136,7 +136,10 @@ class Service:
             if due.missed:
                 self.missed += due.missed
                 self._log.event("warning", "ticks_missed", count=due.missed)
-            self._tick(wall, monotonic)
+            try:
+                self._tick(wall, monotonic)
+            except Exception as error:  # one bad tick is a gap, not the end
+                self._log.throttled("error", "tick_failed", type(error).__name__, error=repr(error))
             return 0.0
         if due.subsample:
             self._host.subsample(monotonic)
@@ -192,7 +195,8 @@ class Service:
         self._store(readings, documents, int(wall * 1000))
         if self._salvage is not None:
             self._continue_salvage()
-        self._look_for_identity()
+        if self.shipper.state != "connected":
+            self._look_for_identity()
         self.write_status()
 
     def _store(self, readings: list[Reading], documents: list[Document], now_ms: int) -> None:
@@ -240,11 +244,11 @@ class Service:
     def _continue_salvage(self, budget_s: float = SALVAGE_TICK_S) -> None:
         until = time.monotonic() + budget_s
         count = 0
-        for count in self._salvage or ():
+        for taken in self._salvage or ():
+            count = taken
             if time.monotonic() > until:
                 return
         self._salvage = None
-        self._spool.damaged = ""
         self._log.event("warning", "spool_salvaged", batches=count)
 
     # ---- identity
@@ -322,8 +326,10 @@ class Service:
             if self._status_file < 0:
                 self._status_file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
             text = json.dumps(self.status()).encode()
-            os.pwrite(self._status_file, text.ljust(STATUS_BYTES), 0)
-            os.ftruncate(self._status_file, max(STATUS_BYTES, len(text)))
+            size = os.pwrite(self._status_file, text.ljust(STATUS_BYTES), 0)
+            if size != self._status_size:
+                os.ftruncate(self._status_file, size)
+                self._status_size = size
         except OSError:
             return
 
@@ -333,14 +339,14 @@ def machine_key(facts: dict[str, Any]) -> str:
     return f"{facts.get('machine_id', '')}|{facts.get('instance_uuid', '')}"
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunningError(Exception):
     """Another agent has the state folder; the text is its pid."""
 
 
 def lock_folder(state: str) -> int:
     """Holds ``state`` for this process until the handle is closed.
 
-    Raises AlreadyRunning, OSError.
+    Raises AlreadyRunningError, OSError.
     """
     import fcntl  # noqa: PLC0415 - not on Windows Server, where a service manager sees to it
 
@@ -351,7 +357,7 @@ def lock_folder(state: str) -> int:
     except OSError:
         pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
         os.close(lock)
-        raise AlreadyRunning(pid) from None
+        raise AlreadyRunningError(pid) from None
     try:
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
@@ -368,7 +374,7 @@ def run(config: Config, log: Log) -> int:
     _no_core_dumps()
     try:
         lock_folder(config.state)
-    except AlreadyRunning as error:
+    except AlreadyRunningError as error:
         log.event("error", "already_running", folder=config.state, pid=str(error))
         return 2
     except OSError as error:

@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from agent.http1 import Answer, NoAnswer, parse_date
-from agent.spool import Entry, Spool
+from agent.http1 import Answer, NoAnswerError, parse_date
+from agent.spool import Spool
+from agent.spool_batch import Entry
 from collectors.records import CONTENT_TYPE, MAX_WIRE_BYTES, WireError
 
 PATH = "/api/v1/ingest/batches"
@@ -70,7 +71,7 @@ class Events(Protocol):
     def forget(self, event: str) -> None: ...
 
 
-def judge(answer: Answer, seq: int, issued: int) -> Verdict:
+def judge(answer: Answer, seq: int, issued: int) -> Verdict:  # noqa: PLR0911 - a table
     """What ``answer`` to batch ``seq`` means, when ``issued`` is the highest seq given out.
 
     A wait of 0 says: by the backoff. A page of a proxy in between is never taken for the
@@ -193,7 +194,7 @@ class Shipper:
             if wait > 0:
                 self._wake.wait(min(wait, 3_600.0))
 
-    def step(self) -> float:
+    def step(self) -> float:  # noqa: PLR0911 - one a reason to wait
         """Sends at most one batch; seconds until there is anything to do again."""
         now = self._monotonic()
         if self._requests is None:
@@ -243,7 +244,7 @@ class Shipper:
         }
         try:
             answer = requests.request("POST", PATH, headers, entry.body)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             self.state, self.error = "unreachable", str(error)
             self._log.throttled("warning", "unreachable", error.kind, error=str(error))
             return self._back_off(0)

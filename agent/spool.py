@@ -20,17 +20,36 @@ over what can be read.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
-import time
-import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from agent.spool_batch import (
+    Entry,
+    checksum,
+    halve,
+    new_epoch,
+    relabel,
+    seal,
+    sound_entry,
+    span_of,
+)
+from agent.spool_file import (
+    COLUMNS,
+    SCHEMA,
+    VERSION,
+    DamagedError,
+    check,
+    classified,
+    connect,
+    is_damage,
+    read_meta,
+    remove,
+    write_meta,
+)
 from collectors.records import (
-    COLUMN_TYPES,
     DOCUMENTS,
     BatchId,
     Document,
@@ -41,7 +60,6 @@ from collectors.records import (
     open_envelope,
 )
 
-VERSION = 1
 FILE = "spool.sqlite"
 ASIDE = "spool.aside.sqlite"
 
@@ -56,44 +74,6 @@ ACK_GROUP = 16
 
 QUARANTINE_BYTES = 4 << 20
 QUARANTINE_BATCHES = 2_000
-
-CHECK_S = 0.5
-"""Longest check of the file at start; what it does not reach is found by checksums later."""
-
-_SCHEMA = """
-CREATE TABLE batch (
-    n INTEGER PRIMARY KEY, agent TEXT, epoch TEXT, seq INTEGER, kind TEXT,
-    rows INTEGER, from_ms INTEGER, to_ms INTEGER, crc INTEGER, body BLOB
-);
-CREATE TABLE quarantine (
-    n INTEGER PRIMARY KEY, agent TEXT, epoch TEXT, seq INTEGER, kind TEXT,
-    rows INTEGER, from_ms INTEGER, to_ms INTEGER, at_ms INTEGER, reason TEXT, body BLOB
-);
-CREATE TABLE meta (one INTEGER PRIMARY KEY, text TEXT, crc INTEGER);
-"""
-
-_COLUMNS = "n, agent, epoch, seq, kind, rows, from_ms, to_ms, crc, body"
-
-
-class SpoolBusy(Exception):
-    """Another process holds the file."""
-
-
-class _Damaged(Exception):
-    """The file cannot be relied upon."""
-
-
-class Entry(NamedTuple):
-    """A batch as it waits: its place ``n`` in the file, its id, what it spans, and its bytes."""
-
-    n: int
-    id: BatchId
-    kind: str
-    """Sample table, "documents", or "loss" (documents that report losses)."""
-    rows: int
-    from_ms: int
-    to_ms: int
-    body: bytes
 
 
 class Spool:
@@ -133,7 +113,7 @@ class Spool:
             self.events.append(("spool_in_memory", f"{self._path}: {error}"))
             self.durable = False
             self._max = min(self._max, 8 << 20)
-            db = _connect(":memory:")
+            db = connect(":memory:")
             return db, self._create(db)
 
     def _open_or_replace(self) -> tuple[sqlite3.Connection, dict[str, Any]]:
@@ -141,43 +121,45 @@ class Spool:
         if not fresh:
             try:
                 db, meta = self._open_existing()
-            except _Damaged as error:
+            except DamagedError as error:
                 self.events.append(("spool_damaged", f"{error}; kept as {self._aside}"))
                 self._put_aside()
                 self.damaged = self._aside
             else:
                 other = bool(self._machine and meta["machine"] != self._machine)
                 if other or meta["boot"] != self._boot:
-                    meta.update(epoch=_new_epoch(), seq=0, boot=self._boot)
+                    meta.update(epoch=new_epoch(), seq=0, boot=self._boot)
                     meta["machine"] = self._machine or meta["machine"]
                 return db, meta
-        db = _connect(self._path)
+        db = connect(self._path)
         meta = self._create(db)
         if self.damaged:
-            self._note_loss("spool_damaged", 0, 0, 0, 0)
+            # That something was lost is certain; how much is known when salvage is done.
+            self._lose(meta["losses"], "spool_damaged", 0, 0, 0, 0)
+            meta["lost"]["spool_damaged"] = 0
         return db, meta
 
     def _open_existing(self) -> tuple[sqlite3.Connection, dict[str, Any]]:
         if not os.path.isfile(self._path) or os.path.getsize(self._path) == 0:
-            raise _Damaged("not a file, or empty")
+            raise DamagedError("not a file, or empty")
         try:
-            db = _connect(self._path)
+            db = connect(self._path)
         except sqlite3.Error as error:
-            raise _classified(error) from error
+            raise classified(error) from error
         try:
-            _check(db)
-            return db, _read_meta(db)
+            check(db)
+            return db, read_meta(db)
         except sqlite3.Error as error:
             db.close()
-            raise _classified(error) from error
-        except _Damaged:
+            raise classified(error) from error
+        except DamagedError:
             db.close()
             raise
 
     def _create(self, db: sqlite3.Connection) -> dict[str, Any]:
         meta = {
             "version": VERSION,
-            "epoch": _new_epoch(),
+            "epoch": new_epoch(),
             "seq": 0,
             "n": 0,
             "machine": self._machine,
@@ -194,10 +176,10 @@ class Spool:
             "reports": 0,
         }
         db.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.split(";")[:-1]:
+        for statement in SCHEMA.split(";")[:-1]:
             db.execute(statement)
         db.execute("INSERT INTO meta VALUES (1, '', 0)")
-        _write_meta(db, meta)
+        write_meta(db, meta)
         db.execute("COMMIT")
         if self.durable and self._spare() > 4 * RESERVE_BYTES:
             db.execute("INSERT INTO batch (n, body) VALUES (0, zeroblob(?))", (RESERVE_BYTES,))
@@ -208,7 +190,7 @@ class Spool:
         """Keeps the file as the one aside; an older one goes, so the disk is bounded."""
         for suffix in ("", "-journal"):
             if os.path.lexists(self._aside + suffix):
-                _remove(self._aside + suffix)
+                remove(self._aside + suffix)
             if os.path.lexists(self._path + suffix):
                 os.replace(self._path + suffix, self._aside + suffix)
 
@@ -224,7 +206,7 @@ class Spool:
             self.damaged = self._aside
         except OSError as failure:
             self.events.append(("spool_not_kept", str(failure)))
-            _remove(self._path)
+            remove(self._path)
         self._db, self._meta = self._start()
         self._meta.update(eras=eras, agent=agent, conflict=conflict, losses=losses, lost=lost)
         self._note_loss("spool_damaged", 0, 0, 0, 0)
@@ -298,12 +280,12 @@ class Spool:
                     return self._append(agent, samples, documents, now_ms, eras)
                 except sqlite3.Error as error:
                     self._rollback()
-                    if _is_damage(error):
+                    if is_damage(error):
                         self._heal(error)
                     elif not self._evict_for_space():
                         break
             for _, _, readings in samples:
-                span = _span(readings)
+                span = span_of(readings)
                 self._lose(self._unwritten, "disk_full", len(readings), 1, *span)
             return []
 
@@ -322,7 +304,7 @@ class Spool:
         places = []
         for table, names, readings in samples:
             body = encode_samples(self._next_id(agent), table, names, readings)
-            places.append(self._insert(agent, table, len(readings), *_span(readings), body))
+            places.append(self._insert(agent, table, len(readings), *span_of(readings), body))
         if documents:
             body = encode_documents(self._next_id(agent), documents)
             places.append(self._insert(agent, DOCUMENTS, 0, now_ms, now_ms, body))
@@ -357,8 +339,8 @@ class Spool:
         meta["rows"] += rows
         meta["bytes"] += len(body) + ROW_BYTES
         self._db.execute(
-            f"INSERT INTO batch ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (meta["n"], *batch_id, kind, rows, from_ms, to_ms, _crc(batch_id, body), body),
+            f"INSERT INTO batch ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (meta["n"], *batch_id, kind, rows, from_ms, to_ms, checksum(batch_id, body), body),
         )
         return int(meta["n"])
 
@@ -381,6 +363,14 @@ class Spool:
                 self._rollback()
                 return 0
         return count
+
+    def finish_salvage(self, expected_rows: int, restored_rows: int) -> None:
+        """The damaged file is read through: what it held beyond what was restored is lost."""
+        with self._lock:
+            self.damaged = ""
+            missing = max(0, expected_rows - restored_rows)
+            if missing:
+                self._lose(self._unwritten, "spool_damaged", missing, 1, 0, 0)
 
     # ---- room
 
@@ -414,7 +404,8 @@ class Spool:
                 (count,),
             ).fetchall()
             or self._db.execute(
-                "SELECT n, kind, rows, from_ms, to_ms, length(body), body FROM batch ORDER BY n LIMIT 1"
+                "SELECT n, kind, rows, from_ms, to_ms, length(body), body FROM batch"
+                " ORDER BY n LIMIT 1"
             ).fetchall()
         )
         for n, kind, rows, from_ms, to_ms, size, body in found:
@@ -522,7 +513,7 @@ class Spool:
             while True:
                 try:
                     row = self._db.execute(
-                        f"SELECT {_COLUMNS} FROM batch WHERE {where}", values
+                        f"SELECT {COLUMNS} FROM batch WHERE {where}", values
                     ).fetchone()
                     if row is None:
                         return None
@@ -532,7 +523,7 @@ class Spool:
                     self._drop_bad(row)
                 except sqlite3.Error as error:
                     self._rollback()
-                    if not _is_damage(error):
+                    if not is_damage(error):
                         return None
                     self._heal(error)
 
@@ -555,7 +546,7 @@ class Spool:
                 body = relabel(entry.body, batch_id)
                 self._db.execute(
                     "UPDATE batch SET agent = ?, epoch = ?, seq = ?, crc = ?, body = ? WHERE n = ?",
-                    (*batch_id, _crc(batch_id, body), body, entry.n),
+                    (*batch_id, checksum(batch_id, body), body, entry.n),
                 )
                 self._meta["bytes"] += len(body) - len(entry.body)
                 self._commit()
@@ -575,7 +566,7 @@ class Spool:
                     self._commit()
             except sqlite3.Error as error:
                 self._rollback()
-                if _is_damage(error):
+                if is_damage(error):
                     self._heal(error)
 
     def quarantine(self, entry: Entry, reason: str, now_ms: int) -> None:
@@ -618,7 +609,7 @@ class Spool:
             self._delete(entry.n, entry.rows, len(entry.body))
             for header, payload in halves:
                 batch_id = self._next_id(agent)
-                body = _seal(header, payload, batch_id)
+                body = seal(header, payload, batch_id)
                 span = (entry.from_ms, entry.to_ms)
                 self._put(batch_id, entry.kind, header["rows"], *span, body)
             self._commit()
@@ -630,7 +621,7 @@ class Spool:
         """From here on ids are of a new epoch; those that wait get theirs as they are sent."""
         with self._lock:
             self._begin()
-            self._meta["epoch"], self._meta["seq"] = _new_epoch(), 0
+            self._meta["epoch"], self._meta["seq"] = new_epoch(), 0
             self._commit()
 
     def set_conflict(self) -> None:
@@ -663,7 +654,7 @@ class Spool:
                 if told[1]:
                     self._note_loss("agent_conflict", *told, first, last)
             self._begin()
-            self._meta.update(agent=agent, conflict=False, epoch=_new_epoch(), seq=0)
+            self._meta.update(agent=agent, conflict=False, epoch=new_epoch(), seq=0)
             self._commit()
 
     # ---- transactions
@@ -673,7 +664,7 @@ class Spool:
             self._db.execute("BEGIN IMMEDIATE")
 
     def _commit(self) -> None:
-        _write_meta(self._db, self._meta)
+        write_meta(self._db, self._meta)
         self._db.execute("COMMIT")
         self._acks = 0
 
@@ -682,8 +673,8 @@ class Spool:
         try:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            self._meta = _read_meta(self._db)
-        except (sqlite3.Error, _Damaged):
+            self._meta = read_meta(self._db)
+        except (sqlite3.Error, DamagedError):
             pass
         self._acks = 0
 
@@ -724,158 +715,3 @@ class Spool:
         with self._lock:
             self.flush()
             self._db.close()
-
-
-# ---- functions of bytes
-
-
-def sound_entry(row: tuple[Any, ...]) -> Entry | None:
-    """A row of ``batch`` as an entry, or None if its checksum or types are wrong."""
-    n, agent, epoch, seq, kind, rows, from_ms, to_ms, crc, body = row
-    texts = isinstance(agent, str) and isinstance(epoch, str) and isinstance(kind, str)
-    numbers = all(isinstance(v, int) for v in (n, seq, rows, from_ms, to_ms))
-    if not (texts and numbers and isinstance(body, bytes)):
-        return None
-    batch_id = BatchId(agent, epoch, seq)
-    if _crc(batch_id, body) != crc:
-        return None
-    return Entry(n, batch_id, kind, rows, from_ms, to_ms, body)
-
-
-def relabel(body: bytes, batch_id: BatchId) -> bytes:
-    """The same batch under another id. Raises WireError."""
-    header, payload = open_envelope(body)
-    return _seal(header, payload, batch_id)
-
-
-def halve(body: bytes) -> list[tuple[dict[str, Any], bytes]]:
-    """Header and columns of the two halves; nothing if it is one row or one document.
-
-    Raises WireError.
-    """
-    header, payload = open_envelope(body)
-    if header["table"] == DOCUMENTS:
-        documents = header["documents"]
-        middle = len(documents) // 2
-        parts = (documents[:middle], documents[middle:])
-        return [({**header, "documents": part}, b"") for part in parts] if middle else []
-    middle = header["rows"] // 2
-    if not middle:
-        return []
-    halves = []
-    for first, last in ((0, middle), (middle, header["rows"])):
-        columns, offset = [], 0
-        for _, kind in header["columns"]:
-            width = _WIDTHS[COLUMN_TYPES[kind]]
-            columns.append(payload[offset + first * width : offset + last * width])
-            offset += header["rows"] * width
-        halves.append(({**header, "rows": last - first}, b"".join(columns)))
-    return halves
-
-
-_WIDTHS = {"q": 8, "f": 4, "d": 8, "H": 2}
-
-
-def _seal(header: dict[str, Any], payload: bytes, batch_id: BatchId) -> bytes:
-    header = {**header, "agent": batch_id.agent, "epoch": batch_id.epoch, "seq": batch_id.seq}
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
-    return zlib.compress(text.encode() + b"\n" + payload, 6)
-
-
-def _crc(batch_id: BatchId, body: bytes) -> int:
-    return zlib.crc32(
-        body, zlib.crc32(f"{batch_id.agent}/{batch_id.epoch}/{batch_id.seq}".encode())
-    )
-
-
-def _span(readings: list[Reading]) -> tuple[int, int]:
-    first = min(r.time_ms for r in readings)
-    return first, max(r.time_ms + round(r.interval_s * 1000) for r in readings)
-
-
-def _new_epoch() -> str:
-    return os.urandom(8).hex()
-
-
-# ---- functions of the file
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-    try:
-        for pragma in (
-            "locking_mode = EXCLUSIVE",
-            "auto_vacuum = INCREMENTAL",
-            "journal_mode = PERSIST",
-            "journal_size_limit = 1048576",
-            "synchronous = FULL",
-            "cache_size = -256",
-            "temp_store = MEMORY",
-            "trusted_schema = OFF",
-            "cell_size_check = ON",
-        ):
-            db.execute(f"PRAGMA {pragma}").fetchall()
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
-
-
-def _check(db: sqlite3.Connection) -> None:
-    """SQLite's own check of the file, for at most CHECK_S."""
-    until = time.monotonic() + CHECK_S
-    db.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-    try:
-        verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        verdict = "ok"
-    finally:
-        db.set_progress_handler(None, 0)
-    if verdict != "ok":
-        raise _Damaged(verdict.splitlines()[-1])
-
-
-def _read_meta(db: sqlite3.Connection) -> dict[str, Any]:
-    row = db.execute("SELECT text, crc FROM meta WHERE one = 1").fetchone()
-    if not row or not isinstance(row[0], str) or zlib.crc32(row[0].encode()) != row[1]:
-        raise _Damaged("its counters are damaged")
-    meta: dict[str, Any] = json.loads(row[0])
-    if meta["version"] != VERSION:
-        raise _Damaged(f"format {meta['version']} is not {VERSION}")
-    return meta
-
-
-def _write_meta(db: sqlite3.Connection, meta: dict[str, Any]) -> None:
-    text = json.dumps(meta, separators=(",", ":"))
-    db.execute("UPDATE meta SET text = ?, crc = ? WHERE one = 1", (text, zlib.crc32(text.encode())))
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file is at fault, not the disk's space, its rights or another holder."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-    return code in (
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_FORMAT,
-        sqlite3.SQLITE_ERROR,
-        sqlite3.SQLITE_MISMATCH,
-        sqlite3.SQLITE_CONSTRAINT,
-    )
-
-
-def _classified(error: sqlite3.Error) -> Exception:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return SpoolBusy(str(error))
-    return _Damaged(str(error)) if _is_damage(error) else error
-
-
-def _remove(path: str) -> None:
-    try:
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.rename(path, f"{path}.{os.urandom(4).hex()}")
-        else:
-            os.remove(path)
-    except OSError:
-        pass

@@ -56,9 +56,7 @@ def make_authority(
     certificate, key_file = folder / f"{name}.pem", folder / f"{name}.key"
     certificate.write_text(server.public_bytes(pem).decode() + ca_pem)
     key_file.write_bytes(
-        key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key_file)
