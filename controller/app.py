@@ -18,6 +18,7 @@ from controller.inventory import units
 from controller.inventory.api import router as inventory_router
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.runtime import Runtime
+from controller.usage.api import router as usage_router
 from controller.web.routes import install as install_web
 
 ROUTERS = (
@@ -25,6 +26,7 @@ ROUTERS = (
     access_router,
     ingest_router,
     inventory_router,
+    usage_router,
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
@@ -52,7 +54,11 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     for router in ROUTERS:
         app.include_router(router)
     install_web(app)
-    app.add_middleware(RequestMiddleware, metrics=RequestMetrics(app.state.metrics))
+    app.add_middleware(
+        RequestMiddleware,
+        metrics=RequestMetrics(app.state.metrics),
+        on_error=errors.unexpected,
+    )
     # Outermost: a batch passes through nothing else.
     app.add_middleware(InstalledDoor, application=app)
     return app

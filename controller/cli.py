@@ -38,8 +38,10 @@ class Group:
 
 GROUPS = (
     Group("serve", "controller.commands.serve"),
+    Group("demo", "controller.commands.demo"),
+    Group("usage", "controller.commands.usage"),
     Group("import", "controller.commands.imports", nested=True),
-    Group("import", "controller.commands.imports", nested=True),
+    Group("usage", "controller.commands.usage"),
     Group("agent", "controller.commands.agents", nested=True),
     Group("admin", "controller.commands.admin", nested=True),
     Group("doctor", "controller.commands.doctor"),

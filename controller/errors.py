@@ -57,13 +57,12 @@ def wants_html(request: Request) -> bool:
 
 
 def install(app: FastAPI) -> None:
-    """Hand every kind of exception to ``answer``."""
+    """Hand every kind of exception to ``answer``; our middleware hands over the unforeseen."""
     app.add_exception_handler(Problem, _problem)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(OperationalError, _database)
     app.add_exception_handler(SamplesError, _samples)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _problem(request: Request, error: Problem) -> Response:
@@ -122,10 +121,11 @@ async def _samples(request: Request, error: Exception) -> Response:
                 503, "sample store unavailable", "it does not answer; try again", headers=again
             ),
         )
-    return await _unexpected(request, error)
+    return await unexpected(request, error)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
+async def unexpected(request: Request, error: Exception) -> Response:
+    """What nobody foresaw: logged with its trace, told with nothing but the id."""
     log.error("unexpected error", extra=_context(request), exc_info=error)
     return answer(
         request,

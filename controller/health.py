@@ -49,7 +49,7 @@ def checks(
 def metrics(request: Request, principal: MaybePrincipalDep) -> Response:
     """From this machine for everybody, from elsewhere with a token of system_admin or ops."""
     if principal is None:
-        if not _is_loopback(client_address(request)):
+        if not is_loopback(client_address(request)):
             raise unauthorized("from another machine /metrics needs an API token")
     elif not principal.holds(*MATRIX["system.read"]):
         raise Problem(403, "not allowed", f"role {principal.role} may not read metrics")
@@ -57,7 +57,8 @@ def metrics(request: Request, principal: MaybePrincipalDep) -> Response:
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether a client of that address is on this machine."""
     try:
         return ip_address(address.removeprefix("::ffff:")).is_loopback
     except ValueError:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
@@ -60,15 +63,19 @@ class RequestMetrics:
         self.seconds.labels(path).observe(seconds)
 
 
+OnError = Callable[[Request, Exception], Awaitable[Response]]
+"""Logs what nobody foresaw and makes the answer to it."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestMiddleware:
     """The outermost layer, plain ASGI: streams pass through it untouched."""
 
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics, on_error: OnError) -> None:
         self.app = app
         self.metrics = metrics
+        self.on_error = on_error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,14 +83,14 @@ class RequestMiddleware:
             return
         receive = _limited(scope, receive)
         began = time.perf_counter()
-        status = 500
+        status, started = 500, False
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 for name, value in _HEADERS:
@@ -97,6 +104,12 @@ class RequestMiddleware:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            # Here and not in Starlette's outermost layer, whose answer would lack the headers.
+            answer = await self.on_error(Request(scope), error)
+            if started:
+                raise
+            await answer(scope, receive, send_with_headers)
         finally:
             self.metrics.observe(scope, status, time.perf_counter() - began)
 

@@ -113,9 +113,13 @@ def test_many_writers_at_once_make_one_chain(database: Database, clock: Clock) -
 
 
 def test_an_action_that_fails_leaves_no_row(database: Database, clock: Clock) -> None:
-    with pytest.raises(RuntimeError), database.write() as session:
-        audit.record(session, local_principal(clock.now), "user.create", "user x")
-        raise RuntimeError("the action itself failed")
+    def act() -> None:
+        with database.write() as session:
+            audit.record(session, local_principal(clock.now), "user.create", "user x")
+            raise RuntimeError("the action itself failed")
+
+    with pytest.raises(RuntimeError):
+        act()
     with database.read() as session:
         assert audit.verify(session).rows == 0
 
