@@ -86,4 +86,4 @@ def parse_time_wait(text: bytes) -> int | None:
 
 def count_listening(text: bytes) -> int:
     """The sockets in LISTEN of /proc/net/tcp or tcp6."""
-    return sum(line.split(None, 4)[3] == LISTEN for line in text.splitlines()[1:])
+    return sum(line.split(None, 4)[3:4] == [LISTEN] for line in text.splitlines()[1:])

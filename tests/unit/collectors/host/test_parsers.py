@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectors.host.files import parse_headed, parse_number
 from collectors.host.linux.cpu import Times, parse_stat, shares
@@ -25,7 +29,9 @@ from collectors.host.linux.filesystems import (
 from collectors.host.linux.load import parse_loadavg
 from collectors.host.linux.memory import parse_meminfo
 from collectors.host.linux.network import Link, counted_links, parse_net_dev
+from collectors.host.linux.protocols import parse_ipext
 from collectors.host.linux.tcp import count_listening, parse_tcp, parse_time_wait
+from collectors.host.linux.uptime import parse_uptime
 from collectors.host.netlink import parse_address_message, parse_messages
 
 
@@ -235,3 +241,23 @@ def test_the_own_end_of_a_point_to_point_link_is_the_address() -> None:
     head6 = struct.pack("=BBBBI", socket.AF_INET6, 64, 0, 0, 7)
     assert parse_address_message(head6 + attribute(1, bytes(15) + b"\x01")) == (7, "::1")
     assert parse_address_message(head + attribute(1, b"\x01")) == (7, "")
+
+
+PARSERS: tuple[Callable[[bytes], object], ...] = (
+    parse_stat, parse_meminfo, parse_loadavg, parse_uptime, parse_diskstats, parse_mountinfo,
+    parse_net_dev, parse_ipext, parse_tcp, parse_time_wait, count_listening,
+)  # fmt: skip
+
+
+@given(
+    parser=st.sampled_from(PARSERS),
+    text=st.one_of(
+        st.binary(max_size=200),
+        st.text("cpu Tcp:IpExtMm0123456789\n -/.", max_size=200).map(str.encode),
+    ),
+)
+def test_no_text_makes_a_parser_fail_in_an_unnamed_way(
+    parser: Callable[[bytes], object], text: bytes
+) -> None:
+    with contextlib.suppress(ValueError):
+        parser(text)
