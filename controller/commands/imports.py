@@ -23,7 +23,16 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.client import (
+    BAD_INPUT,
+    UNREACHABLE,
+    Api,
+    Ca,
+    CommandError,
+    Data,
+    Url,
+    open_api,
+)
 
 app = typer.Typer(help="Import units, resources or samples from a file.", no_args_is_help=True)
 
@@ -159,6 +168,10 @@ def _stream(api: Api, file: Path, params: dict[str, Any], bar: Progress) -> dict
     for line in api.stream_file("/api/v1/import/samples", file, params):
         if "outcome" in line:
             return dict(line["outcome"])
+        if "problem" in line:
+            problem = line["problem"]
+            status = UNREACHABLE if problem.get("status", 0) >= 500 else BAD_INPUT
+            raise CommandError(f"{problem['title']}: {problem.get('detail', '')}", status)
         rows, done = int(line.get("rows", 0)), line.get("bytes")
         bar.update(task, completed=done, description=f"{rows:,} rows")
         if bar.disable and rows - said >= PLAIN_LINE_ROWS:

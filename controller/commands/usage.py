@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,7 +102,10 @@ def _print(document: dict[str, Any], english: bool, output: Path | None) -> None
 def table(document: dict[str, Any], english: bool) -> Table:
     """The report as a table; a gap is "—"."""
     by = document["by"]
-    say: Callable[[str, str], str] = (lambda zh, en: en) if english else (lambda zh, en: zh)
+
+    def say(zh: str, en: str) -> str:
+        return en if english else zh
+
     coverage = document.get("coverage_pct")
     whole = GAP if coverage is None else f"{coverage:.1f}%"
     view = Table(
