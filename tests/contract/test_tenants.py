@@ -1,0 +1,88 @@
+"""Two units on one controller: neither sees, nor can name, what is the other's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.conftest import House
+
+THEIRS = [
+    "/api/v1/units/{x}",
+    "/api/v1/units/{x}/trend?from=2026-11-01&to=2026-11-02",
+    "/api/v1/resources/vm-{x}",
+    "/api/v1/resources/vm-{x}/series?from=2026-11-01&to=2026-11-02&metrics=cpu_used_pct",
+    "/api/v1/agents/agent-{x}",
+    "/api/v1/usage?from=2026-11-01&to=2026-11-02&unit={x}",
+    "/api/v1/resources?unit={x}",
+    "/api/v1/systems?unit={x}",
+]
+"""Reads that name something of a unit's."""
+
+LISTS = [
+    "/api/v1/units",
+    "/api/v1/systems",
+    "/api/v1/resources",
+    "/api/v1/agents",
+    "/api/v1/set-aside",
+    "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=unit",
+    "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=resource",
+    "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=system",
+    "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=zone",
+    "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=site",
+]
+"""Reads that list what the caller may see."""
+
+CANARIES = ("contact-B", "单位B", "系统B", "vm-B", "host-B", "agent-B", "agent of B", "prefix-B")
+
+
+@pytest.mark.parametrize("path", THEIRS)
+@pytest.mark.parametrize("role", ["unit", "county_admin"])
+def test_what_is_anothers_is_not_there(house: House, role: str, path: str) -> None:
+    with house.client(house.tokens[role]) as client:
+        theirs, unknown = client.get(path.format(x="B")), client.get(path.format(x="nothing"))
+    assert theirs.status_code == 404
+    # Not even the words differ from what a name that nobody has would get.
+    assert theirs.json() | {"instance": "", "detail": ""} == (
+        unknown.json() | {"instance": "", "detail": ""}
+    )
+
+
+@pytest.mark.parametrize("path", THEIRS)
+def test_what_is_ones_own_is_there(house: House, path: str) -> None:
+    with house.client(house.tokens["unit"]) as client:
+        answer = client.get(path.format(x="A"))
+    assert answer.status_code == 200, answer.text
+    with house.client(house.other) as client:
+        assert client.get(path.format(x="B")).status_code == 200
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("role", ["unit", "county_admin"])
+def test_no_list_holds_anything_of_anothers(house: House, role: str, path: str) -> None:
+    with house.client(house.tokens[role]) as client:
+        answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    assert not [canary for canary in CANARIES if canary in answer.text]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v1/agents/agent-B/approve", None),
+        ("POST", "/api/v1/agents/agent-B/revoke", None),
+        ("POST", "/api/v1/agent-tokens", {"unit": "B"}),
+        ("DELETE", "/api/v1/agent-tokens/2", None),
+    ],
+)
+def test_a_county_administrator_cannot_touch_anothers(
+    house: House, method: str, path: str, body: dict[str, str] | None
+) -> None:
+    with house.client(house.tokens["county_admin"]) as client:
+        assert client.request(method, path, json=body).status_code == 404
+        listed = client.get("/api/v1/agent-tokens")
+    assert "prefix-B" not in listed.text
+
+
+def test_the_city_sees_both(house: House) -> None:
+    with house.client(house.tokens["ops"]) as client:
+        assert {"A", "B"} <= {unit["code"] for unit in client.get("/api/v1/units").json()["items"]}
