@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from controller.web.language import Text
 
 NONE = "–"
-SPACE = "\u202f"
-"""Narrow no-break space between a number and its unit."""
+SPACE = "\u00a0"
+"""No-break space between a number and its unit; the narrow one all but vanishes in CJK fonts."""
 
 _BYTES = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _BITS = ("bps", "Kbps", "Mbps", "Gbps", "Tbps")

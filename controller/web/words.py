@@ -43,7 +43,7 @@ def agent_state(agent: AgentView, _: Text) -> tuple[str, str]:
     if agent.state == "revoked":
         return "", _("已吊销")
     if agent.state == "conflict":
-        return "bad", _("冲突(疑似克隆)")
+        return "bad", _("冲突（疑似克隆）")
     if agent.lag_s is None:
         return "warn", _("未上报")
     if agent.lag_s > OFFLINE_AFTER.total_seconds():
@@ -56,20 +56,20 @@ def set_aside_kind(code: str, _: Text) -> tuple[str, str]:
     words = {
         "unknown_column": (
             _("未知指标"),
-            _("采集端版本比本系统新,多出的指标未入库;升级本系统后自动收取。"),
+            _("采集端版本比本系统新，多出的指标未入库；升级本系统后自动收取。"),
         ),
-        "future": (_("时间超前"), _("数据时间晚于当前时间,请检查该主机的时钟同步。")),
-        "unset_clock": (_("时钟未校准"), _("数据时间早得不合理,请检查该主机的时钟同步。")),
+        "future": (_("时间超前"), _("数据时间晚于当前时间，请检查该主机的时钟同步。")),
+        "unset_clock": (_("时钟未校准"), _("数据时间早得不合理，请检查该主机的时钟同步。")),
         "loss": (
             _("采集端丢弃"),
-            _("采集端本地缓存已满,最早的数据已丢弃;图中显示为数据缺失,不计为零。"),
+            _("采集端本地缓存已满，最早的数据已丢弃；图中显示为数据缺失，不计为零。"),
         ),
-        "collector_failed": (_("采集项失败"), _("该采集项在主机上出错,其余采集项不受影响。")),
+        "collector_failed": (_("采集项失败"), _("该采集项在主机上出错，其余采集项不受影响。")),
         "clone": (
             _("疑似克隆"),
-            _("两台机器使用同一采集端身份,已暂停接收;请吊销后分别重新接入。"),
+            _("两台机器使用同一采集端身份，已暂停接收；请吊销后分别重新接入。"),
         ),
-        "unknown_document": (_("未知文档"), _("采集端版本比本系统新,该类文档未入库。")),
+        "unknown_document": (_("未知文档"), _("采集端版本比本系统新，该类文档未入库。")),
     }
     return words.get(code, (code, ""))
 

@@ -83,7 +83,9 @@ def login(
     except Problem as refused:
         if refused.status == 429:
             minutes = -(-int(refused.headers.get("Retry-After", "60")) // 60)
-            problem = _("连续多次登录失败,已锁定。请 {n} 分钟后再试,或联系安全管理员。", n=minutes)
+            problem = _(
+                "连续多次登录失败，已锁定。请 {n} 分钟后再试，或联系安全管理员。", n=minutes
+            )
         elif refused.status == 401:
             problem = _("用户名或密码不正确。连续 5 次失败将锁定 15 分钟。")
         else:
@@ -129,7 +131,7 @@ def set_password(
         if refused.title == "wrong password":
             return _password(view, _("当前密码不正确。"), 403)
         if refused.title == "weak password":
-            return _password(view, _("新密码过于简单,或与旧密码相同。") + _rule(view), 422)
+            return _password(view, _("新密码过于简单，或与旧密码相同。") + _rule(view), 422)
         raise
     # All sessions of the user ended with the old password; this browser gets a new one.
     with view.runtime.database.write() as session:
@@ -176,7 +178,7 @@ def _password(view: View, problem: str, status: int = 200) -> HTMLResponse:
 
 def _rule(view: View) -> str:
     return view.text(
-        "至少 {least} 位,须含大写字母、小写字母、数字、其他字符中的三类;{long} 位及以上不限种类。"
+        "至少 {least} 位，须含大写字母、小写字母、数字、其他字符中的三类；{long} 位及以上不限种类。"
         "不得包含用户名或常见密码。",
         least=LEAST,
         long=LONG,

@@ -114,9 +114,11 @@ def agents_page(view: AgentsView, file: str = "") -> Response:
         open_new=may_manage and asked.get("new") == "1",
         exports=(
             tables.ExportLink(
-                "xlsx", _("Excel 表格(XLSX)"), render.link("/agents", query, file="xlsx")
+                "xlsx", _("Excel 表格（XLSX）"), render.link("/agents", query, file="xlsx")
             ),
-            tables.ExportLink("csv", _("文本表格(CSV)"), render.link("/agents", query, file="csv")),
+            tables.ExportLink(
+                "csv", _("文本表格（CSV）"), render.link("/agents", query, file="csv")
+            ),
         ),
     )
     return view.page(context, active="agents", crumbs=[Crumb(_("采集端"))])
@@ -125,13 +127,13 @@ def agents_page(view: AgentsView, file: str = "") -> Response:
 @router.post("/agents/{agent_id}/approve")
 def approve(agent_id: str, view: AgentsManager) -> RedirectResponse:
     registry.approve(view.runtime.database, view.scope, agent_id, view.principal, view.now)
-    return render.go("/agents", Flash("good", view.text("已批准,该主机的数据开始入库。")))
+    return render.go("/agents", Flash("good", view.text("已批准，该主机的数据开始入库。")))
 
 
 @router.post("/agents/{agent_id}/revoke")
 def revoke(agent_id: str, view: AgentsManager) -> RedirectResponse:
     registry.revoke(view.runtime.database, view.scope, agent_id, view.principal, view.now)
-    return render.go("/agents", Flash("good", view.text("已吊销,该采集端的数据不再接收。")))
+    return render.go("/agents", Flash("good", view.text("已吊销，该采集端的数据不再接收。")))
 
 
 @router.post("/agents/tokens/{token_id}/revoke")
@@ -158,7 +160,7 @@ def create_token(
     )  # fmt: skip
     context = TokenCreated(
         unit_name=found.name,
-        command=f"yunxun-agent enrol {token}",
+        command=f"echo '{token}' | sudo yunxun-agent enrol -",
         uses=uses,
         hours=hours,
         auto_approve=auto_approve,
@@ -184,8 +186,8 @@ def _counts(shown: list[ShownAgent]) -> list[tuple[str, str, int]]:
 def _export(view: AgentsView, rows: list[ShownAgent], file: str) -> Response:
     _ = view.text
     heads = [
-        _("名称"), _("状态"), _("单位"), _("资源"), _("版本"), _("最近通信"), _("延迟(秒)"),
-        _("时钟偏差(秒)"), _("丢弃行数"), _("来源地址"),
+        _("名称"), _("状态"), _("单位"), _("资源"), _("版本"), _("最近通信"), _("延迟（秒）"),
+        _("时钟偏差（秒）"), _("丢弃行数"), _("来源地址"),
     ]  # fmt: skip
     cells = [
         [

@@ -23,7 +23,7 @@ router = APIRouter()
 
 COMPLETE = 99.0
 """Percent; below it a unit is listed among those with gaps."""
-SHOWN = 8
+SHOWN = 5
 """Bars at each end of the ranking."""
 
 
@@ -53,6 +53,8 @@ class Overview(render.Context):
     most: str
     least: str
     both_ends: bool
+    scale: float
+    """End of both rankings' axis, percent, so that they can be compared."""
     coverage_pct: float | None
     incomplete: list[UsageRow]
     """First-level units whose data are least complete, below 99 %."""
@@ -76,7 +78,7 @@ def overview_page(view: UsageView) -> HTMLResponse:
         lambda row: row.cpu_avg_pct,
         descending=True,
     )
-    both_ends = len(known) > SHOWN
+    both_ends = len(known) >= 2 * SHOWN
     incomplete = [
         row for row in first_level if row.coverage_pct is not None and row.coverage_pct < 99
     ]
@@ -92,6 +94,7 @@ def overview_page(view: UsageView) -> HTMLResponse:
         most=rank_rows(known[:SHOWN], None, period),
         least=rank_rows(known[-SHOWN:], None, period) if both_ends else "",
         both_ends=both_ends,
+        scale=max((max(row.cpu_avg_pct or 0, row.cpu_p95_pct or 0) for row in known), default=0.0),
         coverage_pct=report.coverage_pct,
         incomplete=tables.ordered(incomplete, lambda row: row.coverage_pct, descending=False)[:5],
         exports=usage_exports(period, "unit", None, _),

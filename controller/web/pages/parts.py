@@ -50,7 +50,7 @@ def period_switch(path: str, period: Period, kept: Mapping[str, str], _: Text) -
         first=period.first_day.isoformat(),
         last=period.last_day.isoformat(),
         kept=kept,
-        problem=_("自选时段无法识别,已显示最近 30 天。") if period.error else "",
+        problem=_("自选时段无法识别，已显示最近 30 天。") if period.error else "",
     )
 
 
@@ -102,6 +102,6 @@ def usage_exports(period: Period, by: str, unit: str | None, _: Text) -> tuple[E
     """The report behind a page, from the API in its own formats."""
     query = {**period.api_query, "by": by, "unit": unit or ""}
     return (
-        ExportLink("xlsx", _("Excel 表格(XLSX)"), link("/api/v1/usage", query, format="xlsx")),
-        ExportLink("csv", _("文本表格(CSV)"), link("/api/v1/usage", query, format="csv")),
+        ExportLink("xlsx", _("Excel 表格（XLSX）"), link("/api/v1/usage", query, format="xlsx")),
+        ExportLink("csv", _("文本表格（CSV）"), link("/api/v1/usage", query, format="csv")),
     )

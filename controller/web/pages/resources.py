@@ -112,11 +112,11 @@ def resources_page(view: UsageView, file: str = "") -> Response:
         exports=(
             tables.ExportLink(
                 "xlsx",
-                _("Excel 表格(XLSX)"),
+                _("Excel 表格（XLSX）"),
                 render.link("/resources", query, sort=word, file="xlsx"),
             ),
             tables.ExportLink(
-                "csv", _("文本表格(CSV)"), render.link("/resources", query, sort=word, file="csv")
+                "csv", _("文本表格（CSV）"), render.link("/resources", query, sort=word, file="csv")
             ),
         ),
         filtered=bool(query),

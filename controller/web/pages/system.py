@@ -173,7 +173,7 @@ def create_user(
     return _given(
         view,
         _("用户 {name} 已建立", name=given.user.username),
-        _("首次登录口令只显示这一次,请当面或经可靠渠道交给本人;登录后须立即修改。"),
+        _("首次登录密码只显示这一次，请当面或经可靠渠道交给本人；登录后须立即修改。"),
         given.password or "",
         "/system/users",
     )
@@ -186,8 +186,8 @@ def reset_password(username: str, view: UsersManager) -> Response:
     _ = view.text
     return _given(
         view,
-        _("用户 {name} 的口令已重置", name=username),
-        _("新口令只显示这一次;该用户已在所有设备退出,登录后须立即修改口令。"),
+        _("用户 {name} 的密码已重置", name=username),
+        _("新密码只显示这一次；该用户已在所有设备退出，登录后须立即修改密码。"),
         given.password or "",
         "/system/users",
     )
@@ -246,7 +246,7 @@ def create_token(
 @router.post("/system/tokens/{token_id}/revoke")
 def revoke_token(token_id: int, view: TokensManager) -> RedirectResponse:
     access.revoke_token(token_id, view.runtime, view.principal)
-    return render.go("/system/tokens", Flash("good", view.text("令牌已吊销,立即失效。")))
+    return render.go("/system/tokens", Flash("good", view.text("令牌已吊销，立即失效。")))
 
 
 @router.get("/system/set-aside")
@@ -304,10 +304,10 @@ def audit_page(view: AuditReader, file: str = "", before: int | None = None) -> 
         verify_url=render.link("/system/audit", query, verify="1"),
         exports=(
             tables.ExportLink(
-                "xlsx", _("Excel 表格(XLSX)"), render.link("/system/audit", query, file="xlsx")
+                "xlsx", _("Excel 表格（XLSX）"), render.link("/system/audit", query, file="xlsx")
             ),
             tables.ExportLink(
-                "csv", _("文本表格(CSV)"), render.link("/system/audit", query, file="csv")
+                "csv", _("文本表格（CSV）"), render.link("/system/audit", query, file="csv")
             ),
         ),
     )
@@ -389,8 +389,8 @@ def _refusal(view: View, refused: Exception, what: str) -> str:
     if "bound to a unit" in detail or (isinstance(refused, Problem) and refused.status == 404):
         return _("该角色须指定所属单位。")
     if what == "user":
-        return _("请检查填写内容:用户名为 2 至 64 位字母、数字或 . - _ @,并选择角色。")
-    return _("请检查填写内容:选择角色,有效期为 1 至 3650 天。")
+        return _("请检查填写内容：用户名为 2 至 64 位字母、数字或 . - _ @，并选择角色。")
+    return _("请检查填写内容：选择角色，有效期为 1 至 3650 天。")
 
 
 def _span(view: View, first: str, last: str) -> tuple[datetime | None, datetime | None]:

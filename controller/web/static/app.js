@@ -23,7 +23,7 @@ document.addEventListener("show.bs.modal", (event) => {
 // A dialog named in the address opens with the page: the button of an empty page leads there.
 document.addEventListener("DOMContentLoaded", () => {
   const wanted = document.querySelector(".modal[data-open]");
-  if (wanted && window.bootstrap) window.bootstrap.Modal.getOrCreateInstance(wanted).show();
+  if (wanted) window.tabler.bootstrap.Modal.getOrCreateInstance(wanted).show();
 });
 
 document.addEventListener("change", (event) => {

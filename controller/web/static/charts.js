@@ -25,9 +25,28 @@
     area: colour("--yx-allocation-area"),
   };
   const FONT = getComputedStyle(document.body).fontFamily;
-  const THIN = "\u202f";
+  const SPACE = "\u00a0";
+  const HATCH = { image: hatch(), repeat: "repeat" };
   const requests = new Map();
   const drawn = [];
+
+  // Missing data: pale grey with fine diagonals, on the same tile everywhere.
+  function hatch() {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 6;
+    const pen = tile.getContext("2d");
+    pen.fillStyle = "rgba(243,245,248,.92)";
+    pen.fillRect(0, 0, 6, 6);
+    pen.strokeStyle = COLOURS.gap;
+    pen.lineWidth = 1;
+    for (const shift of [-6, 0, 6]) {
+      pen.beginPath();
+      pen.moveTo(shift - 1, 7);
+      pen.lineTo(shift + 7, -1);
+      pen.stroke();
+    }
+    return tile;
+  }
 
   // ── figures ──────────────────────────────────────────────────────────
   function scaled(value, units, step) {
@@ -37,18 +56,18 @@
       at += 1;
     }
     const digits = Math.abs(value) >= 100 || at === 0 || Number.isInteger(value) ? 0 : 1;
-    return value.toFixed(digits) + THIN + units[at];
+    return value.toFixed(digits) + SPACE + units[at];
   }
   const FORMATS = {
     count: (v) => (Math.abs(v) < 10 && !Number.isInteger(v) ? v.toFixed(1) : Math.round(v).toLocaleString("en-US")),
-    pct: (v) => v.toFixed(1) + THIN + "%",
+    pct: (v) => v.toFixed(1) + SPACE + "%",
     bytes: (v) => scaled(v, ["B", "KB", "MB", "GB", "TB", "PB"], 1024),
     bits: (v) => scaled(v, ["bps", "Kbps", "Mbps", "Gbps", "Tbps"], 1000),
   };
   const AXIS = {
     ...FORMATS,
     count: (v) => v.toLocaleString("en-US"),
-    pct: (v) => v + THIN + "%",
+    pct: (v) => v + SPACE + "%",
   };
   const two = (n) => String(n).padStart(2, "0");
   // Times are shifted by the zone's offset and read as UTC, so that the browser's own zone
@@ -66,15 +85,29 @@
       return clock === "00:00" ? day : clock;
     };
   }
-  // ECharts asks for steps that are whole in the unit: bytes in powers of two, not of ten.
-  function byteInterval(max) {
-    if (!(max > 0)) return undefined;
+  // About four steps up to max, whole in the unit: bytes in powers of two, not of ten.
+  function valueStep(max, kind) {
+    if (!(max > 0)) return 1;
     const rough = max / 4;
-    const power = 1024 ** Math.floor(Math.log(rough) / Math.log(1024));
-    for (const step of [1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 200, 256, 500, 512, 1024]) {
-      if (step * power >= rough) return step * power;
+    if (kind === "bytes") {
+      const power = 1024 ** Math.floor(Math.log(rough) / Math.log(1024));
+      const ten = [1, 2, 2.5, 5, 10, 20, 25, 50, 100, 200, 250];
+      const two = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+      // Tens as long as the axis stays within one unit, else powers of two: 512 GB, 1 TB, 1.5 TB.
+      return power * (max / power <= 1000 ? ten : two).find((each) => each * power >= rough);
     }
-    return undefined;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    return power * [1, 2, 2.5, 5, 10].find((each) => each * power >= rough * 0.999);
+  }
+  // Whole clock steps in the shown zone, at most about `most` of them.
+  function clockTicks(from, to, most) {
+    const minute = 60e3;
+    const steps = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 5760, 10080, 20160, 43200, 129600];
+    const wanted = (to - from) / Math.max(2, most);
+    const step = (steps.find((each) => each * minute >= wanted) || 525600) * minute;
+    const ticks = [];
+    for (let at = Math.ceil(from / step) * step; at <= to; at += step) ticks.push(at);
+    return ticks;
   }
 
   // ── tooltip: built as elements, so that no inline style is needed ─────
@@ -144,7 +177,7 @@
         made.markArea = {
           silent: true,
           z: 2,
-          itemStyle: { color: COLOURS.gap, opacity: 0.75, decal: HATCH },
+          itemStyle: { color: HATCH },
           label: { show: false },
           data: answer.gaps.map(([from, to]) => [{ xAxis: from * 1000 + shift }, { xAxis: to * 1000 + shift }]),
         };
@@ -152,7 +185,6 @@
       return made;
     });
   }
-  const HATCH = { symbol: "rect", dashArrayX: [1, 0], dashArrayY: [1, 5], rotation: Math.PI / 4, color: "rgba(102,114,133,.28)" };
 
   function trendTip(answer, part) {
     const format = FORMATS[part.kind];
@@ -167,7 +199,7 @@
         const value = one.values[index];
         if (value === null) return [one.role, one.name, one.role === "allocated" ? "–" : answer.words.gap];
         const share = one !== allocated && whole ? ` (${FORMATS.pct((value / whole) * 100)})` : "";
-        return [one.role, one.name, format(value) + (part.word ? THIN + part.word : "") + share];
+        return [one.role, one.name, format(value) + (part.word ? SPACE + part.word : "") + share];
       });
       return box(moment((answer.times[index] + shift) * 1000), lines);
     };
@@ -183,6 +215,8 @@
     const shift = answer.offset * 1000;
     const span = (answer.until - answer.since) * 1000;
     const highest = Math.max(...part.series.flatMap((one) => one.values.filter((v) => v !== null)));
+    const ticks = clockTicks(answer.since * 1000 + shift, answer.until * 1000 + shift, element.clientWidth / 75);
+    const step = part.kind === "pct" ? 25 : valueStep(highest, part.kind);
     const chart = start(element);
     chart.setOption({
       useUTC: true,
@@ -201,17 +235,15 @@
         min: answer.since * 1000 + shift,
         max: answer.until * 1000 + shift,
         axisLine: { lineStyle: { color: "#8795ab" } },
-        axisTick: { show: true, lineStyle: { color: "#8795ab" } },
+        axisTick: { show: true, lineStyle: { color: "#8795ab" }, customValues: ticks },
         splitLine: { show: false },
-        splitNumber: element.clientWidth < 480 ? 3 : 7,
-        axisLabel: { color: COLOURS.quiet, fontSize: 11, hideOverlap: true, showMinLabel: false, showMaxLabel: false, formatter: axisTime(span) },
+        axisLabel: { color: COLOURS.quiet, fontSize: 11, hideOverlap: true, formatter: axisTime(span), customValues: ticks },
       },
       yAxis: {
         type: "value",
         min: 0,
-        max: part.kind === "pct" ? 100 : undefined,
-        interval: part.kind === "bytes" ? byteInterval(highest) : undefined,
-        splitNumber: 4,
+        max: part.kind === "pct" ? 100 : Math.max(step * Math.ceil(highest / step), step),
+        interval: step,
         axisLabel: { color: COLOURS.quiet, fontSize: 11, formatter: AXIS[part.kind] },
         splitLine: { lineStyle: { color: "#eef1f5" } },
       },
@@ -233,12 +265,14 @@
     const own = rows.some((row) => row.own);
     // Where one is shown among its peers the marks would only distract.
     const marked = own ? [] : rows.filter((row) => row.p95 !== null && row.p95 !== undefined);
-    const top = Math.max(...rows.map((row) => Math.max(row.value || 0, row.p95 || 0)));
+    const most = Math.max(...rows.map((row) => Math.max(row.value || 0, row.p95 || 0)));
+    const top = Number(element.dataset.max) || (own ? Math.max(...rows.map((row) => row.value || 0)) : most);
+    const step = valueStep(top, "pct");
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: FONT },
       aria: { enabled: true, label: { description: element.getAttribute("aria-label") || "" } },
-      grid: { left: 4, right: 58, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+      grid: { left: 4, right: own ? 58 : 16, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
       tooltip: {
         ...TOOLTIP,
         trigger: "axis",
@@ -253,8 +287,8 @@
       xAxis: {
         type: "value",
         min: 0,
-        max: element.dataset.unit === "pct" || !element.dataset.unit ? Math.min(100, Math.ceil((top * 1.05) / 5) * 5 || 5) : undefined,
-        splitNumber: 4,
+        max: Math.max(step * Math.ceil(top / step), step),
+        interval: step,
         axisLabel: { color: COLOURS.quiet, fontSize: 11, formatter: AXIS[element.dataset.unit || "pct"], hideOverlap: true },
         splitLine: { lineStyle: { color: "#eef1f5" } },
       },
@@ -305,6 +339,7 @@
     element.replaceChildren();
     const chart = window.echarts.init(element, null, { renderer: "canvas" });
     drawn.push(chart);
+    new ResizeObserver(resize).observe(element);
     element.dataset.drawn = "yes";
     return chart;
   }
@@ -343,10 +378,9 @@
   document.addEventListener("DOMContentLoaded", () => draw(document));
   document.addEventListener("htmx:afterSwap", () => draw(document));
   let waiting = 0;
-  const resize = () => {
+  function resize() {
     cancelAnimationFrame(waiting);
     waiting = requestAnimationFrame(() => drawn.filter((c) => !c.isDisposed()).forEach((c) => c.resize()));
-  };
-  window.addEventListener("resize", resize);
+  }
   window.addEventListener("beforeprint", resize);
 })();
