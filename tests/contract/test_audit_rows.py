@@ -1,0 +1,177 @@
+"""Every operation that writes leaves exactly one row in the audit log, by its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from sqlmodel import col, select
+
+from controller.access import audit, users
+from controller.access.passwords import random_password
+from controller.access.tables import AuditEntry
+from controller.ingest.tables import Agent, EnrolmentToken
+from controller.store.relational import Database
+from tests.contract.conftest import House
+
+Call = Callable[[httpx.Client], httpx.Response]
+
+UNITS = "code,name,parent\nC,单位C,A\n".encode()
+RESOURCES = b"code,name,kind,unit,vcpu,mem_gib,since\nvm-C,host-C,vm,A,2,4,2026-01-01\n"
+SAMPLES = b"resource,time,cpu_used_pct\nvm-A,2026-11-01T00:00:00+08:00,12.5\n"
+
+WRITES: dict[tuple[str, str], tuple[str, Call]] = {
+    ("POST", "/api/v1/users"): (
+        "security_admin",
+        lambda c: c.post("/api/v1/users", json={"username": "he.wen", "role": "engineer"}),
+    ),
+    ("PATCH", "/api/v1/users/{username}"): (
+        "security_admin",
+        lambda c: c.patch("/api/v1/users/audited", json={"disabled": True}),
+    ),
+    ("POST", "/api/v1/tokens"): (
+        "security_admin",
+        lambda c: c.post("/api/v1/tokens", json={"name": "x", "role": "engineer", "days": 1}),
+    ),
+    ("DELETE", "/api/v1/tokens/{token_id}"): (
+        "security_admin",
+        lambda c: c.delete(f"/api/v1/tokens/{c.get('/api/v1/tokens').json()[-1]['id']}"),
+    ),
+    ("POST", "/api/v1/agents/{agent_id}/approve"): (
+        "ops",
+        lambda c: c.post("/api/v1/agents/agent-audited/approve"),
+    ),
+    ("POST", "/api/v1/agents/{agent_id}/revoke"): (
+        "ops",
+        lambda c: c.post("/api/v1/agents/agent-audited/revoke"),
+    ),
+    ("POST", "/api/v1/agent-tokens"): (
+        "ops",
+        lambda c: c.post("/api/v1/agent-tokens", json={"unit": "A"}),
+    ),
+    ("DELETE", "/api/v1/agent-tokens/{token_id}"): (
+        "ops",
+        lambda c: c.delete("/api/v1/agent-tokens/77"),
+    ),
+    ("POST", "/api/v1/resources/{code}/holdings"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/resources/vm-A/holdings",
+            json={"since": "2026-02-01", "until": "2026-03-01", "vcpu": 8},
+        ),
+    ),
+    ("POST", "/api/v1/import/units"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/units", files={"file": ("units.csv", UNITS)}),
+    ),
+    ("POST", "/api/v1/import/resources"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/resources", files={"file": ("res.csv", RESOURCES)}),
+    ),
+    ("POST", "/api/v1/import/samples"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/import/samples",
+            params={"name": "samples.csv"},
+            content=SAMPLES,
+            headers={"content-type": "application/octet-stream"},
+        ),
+    ),
+    ("POST", "/api/v1/ingest/rows"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/ingest/rows",
+            json={
+                "rows": [
+                    {
+                        "resource": "vm-A",
+                        "time": "2026-11-01T00:05:00+08:00",
+                        "interval_s": 60,
+                        "cpu_used_pct": 12.5,
+                    }
+                ]
+            },
+        ),
+    ),
+}
+"""(method, path) -> who calls, and a call that succeeds."""
+
+ELSEWHERE = {
+    ("POST", "/api/v1/me/password"),  # needs a session; tests/unit/controller/test_app.py
+    ("POST", "/api/v1/ingest/batches"),  # measurements of a machine, each counted, none audited
+    ("POST", "/api/v1/ingest/enrol"),  # by the machine itself; tests of ingest
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def subjects(house: House) -> None:
+    """What the calls act upon."""
+    now = house.runtime.now()
+    with house.runtime.database.write() as session:
+        users.create_user(session, "audited", random_password(), "ops", now)
+        session.add(
+            Agent(
+                id="agent-audited",
+                name="audited",
+                secret_hash="c" * 64,
+                state="pending",
+                unit_id=1,
+                resource_id=1,
+                enrolled=now,
+            )
+        )
+        session.add(
+            EnrolmentToken(
+                id=77,
+                prefix="audited",
+                token_hash="d" * 64,
+                unit_id=1,
+                expires=now.replace(year=now.year + 1),
+                created=now,
+            )
+        )
+
+
+def _last_id(database: Database) -> int:
+    with database.read() as session:
+        return session.exec(select(AuditEntry.id).order_by(col(AuditEntry.id).desc())).first() or 0
+
+
+def test_every_write_of_the_document_is_tried_here(house: House) -> None:
+    writes = {
+        (method.upper(), path)
+        for path, operations in house.app.openapi()["paths"].items()
+        for method in operations
+        if method != "get"
+    }
+    assert writes == set(WRITES) | ELSEWHERE
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_write_leaves_exactly_one_row(house: House, method: str, path: str) -> None:
+    role, call = WRITES[method, path]
+    before = _last_id(house.runtime.database)
+    with house.client(house.tokens[role]) as client:
+        answer = call(client)
+    assert answer.is_success, answer.text
+    with house.runtime.database.read() as session:
+        rows = session.exec(select(AuditEntry).where(col(AuditEntry.id) > before)).all()
+        assert audit.verify(session).broken is None
+    assert len(rows) == 1, [(row.action, row.object) for row in rows]
+    assert rows[0].actor.startswith("token yxt_")
+    assert rows[0].address == "127.0.0.1"
+    assert rows[0].outcome == "ok"
+    assert rows[0].object
+
+
+def test_a_write_that_is_refused_changes_nothing_and_reads_leave_no_row(house: House) -> None:
+    before = _last_id(house.runtime.database)
+    with house.client(house.tokens["unit"]) as client:
+        for _, call in WRITES.values():
+            try:
+                assert call(client).status_code in (403, 404)
+            except (KeyError, TypeError):  # the call reads something first that it may not see
+                continue
+        assert client.get("/api/v1/units").status_code == 200
+    assert _last_id(house.runtime.database) == before
