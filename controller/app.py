@@ -12,6 +12,7 @@ from sqlmodel import Session
 from controller import errors, health, openapi
 from controller.access.api import router as access_router
 from controller.access.scope import CITY
+from controller.gauges import Gauges
 from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
 from controller.inventory import units
@@ -49,6 +50,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.subtree = units.subtree
     app.state.find_unit_id = _find_unit_id
     app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)
     openapi.install(app)
     for router in ROUTERS:

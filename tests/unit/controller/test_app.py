@@ -178,6 +178,9 @@ def test_metrics_count_routes_not_paths(client: httpx.Client) -> None:
     assert re.search(r'requests_total\{method="GET",route="/api/v1/me",status="401"\} \d', text)
     assert re.search(r'route="\(none\)",status="404"\} \d', text)
     assert "/nothing" not in text
+    for name in ("yunxun_agents", "yunxun_disk_free_bytes", "yunxun_ingest_rows_total"):
+        assert f"# TYPE {name} " in text
+    assert 'yunxun_collector_up{source="rollups"} 1.0' in text
 
 
 def test_metrics_are_for_this_machine_or_for_a_token(
