@@ -37,6 +37,9 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _EXACT = 10**15
 """Excel keeps 15 digits of a number; the rest of a longer code is already lost."""
 
+_LONGEST = 20
+"""Characters up to which a cell is looked at for such a word, spaces included."""
+
 
 class BadCellError(ValueError):
     """What is wrong with a cell and what to do."""
@@ -44,12 +47,12 @@ class BadCellError(ValueError):
 
 def is_blank(cell: Cell) -> bool:
     """Whether the cell says nothing."""
-    return isinstance(cell, str) and not tidy(cell)
+    return isinstance(cell, str) and (not cell or not tidy(cell))
 
 
 def is_nothing(cell: Cell) -> bool:
     """Whether the cell says that there is none (``-``, 无, N/A …)."""
-    return isinstance(cell, str) and fold(cell) in NOTHING
+    return isinstance(cell, str) and len(cell) < _LONGEST and fold(cell) in NOTHING
 
 
 def shown(cell: Cell) -> str:

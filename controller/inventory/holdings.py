@@ -110,18 +110,17 @@ def write_holdings(
 
 def canonical(places: PlaceIds, spans: Iterable[Span[Held]]) -> Holdings:
     """The timeline with sites, zones and systems spelt as the register spells them."""
-    return joined(
-        replace(
-            span,
-            value=replace(
-                span.value,
-                site=places.site_name(span.value.site),
-                zone=places.zone_name(span.value.zone),
-                system=places.system_name(span.value.unit_id, span.value.system),
-            ),
-        )
-        for span in spans
-    )
+    changed = False
+    spelt: list[Span[Held]] = []
+    for span in spans:
+        held = span.value
+        site, zone = places.site_name(held.site), places.zone_name(held.zone)
+        system = places.system_name(held.unit_id, held.system)
+        if (site, zone, system) != (held.site, held.zone, held.system):
+            span = replace(span, value=replace(held, site=site, zone=zone, system=system))  # noqa: PLW2901
+            changed = True
+        spelt.append(span)
+    return joined(spelt) if changed else tuple(spelt)
 
 
 def _write_rows(

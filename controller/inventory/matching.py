@@ -27,6 +27,8 @@ PLACEHOLDER_UUIDS = frozenset(
     }
 )
 
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
 ADDRESSES_LENGTH = 400
 """Width of Resource.ip in characters."""
 
@@ -37,12 +39,12 @@ def clean_uuid(text: str | None) -> str | None:
     A platform's own id that is no UUID (``i-0abc``) stays as it is, in lower case. ``None`` for
     nothing and for the placeholders that boards answer with.
     """
-    cleaned = narrow(text or "").lower().strip("{}").removeprefix("urn:uuid:")
-    if not cleaned:
+    if not text:
         return None
-    if re.fullmatch(r"[0-9a-f]{32}", cleaned.replace("-", "")):
+    cleaned = narrow(text).lower().strip("{}").removeprefix("urn:uuid:")
+    if not _UUID.fullmatch(cleaned) and re.fullmatch(r"[0-9a-f]{32}", cleaned.replace("-", "")):
         cleaned = str(UUID(cleaned))
-    return None if cleaned in PLACEHOLDER_UUIDS else cleaned
+    return None if not cleaned or cleaned in PLACEHOLDER_UUIDS else cleaned
 
 
 def uuid_variants(instance_uuid: str | None) -> list[str]:
@@ -55,11 +57,16 @@ def uuid_variants(instance_uuid: str | None) -> list[str]:
     cleaned = clean_uuid(instance_uuid)
     if cleaned is None:
         return []
-    try:
-        swapped = str(UUID(bytes_le=UUID(cleaned).bytes))
-    except ValueError:
+    if not _UUID.fullmatch(cleaned):
         return [cleaned]
+    swapped = "-".join(
+        [*("".join(_reversed_bytes(group)) for group in cleaned.split("-")[:3]), cleaned[19:]]
+    )
     return [cleaned] if swapped == cleaned else [cleaned, swapped]
+
+
+def _reversed_bytes(group: str) -> list[str]:
+    return [group[place : place + 2] for place in range(len(group) - 2, -1, -2)]
 
 
 def clean_addresses(addresses: Sequence[str]) -> list[str]:

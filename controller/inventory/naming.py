@@ -19,6 +19,8 @@ def tidy(text: str) -> str:
     A line break beside a Chinese character was made by hand to fit a cell and is dropped.
     Full-width punctuation stays, it belongs to names.
     """
+    if text.isprintable() and "  " not in text:
+        return text.strip()  # Most cells: nothing in them is invisible, a break or an odd space.
     text = _CONTROL.sub("", text.translate(_INVISIBLE))
     return _SPACES.sub(" ", _BETWEEN_CJK.sub("", text)).strip()
 
@@ -30,4 +32,6 @@ def narrow(text: str) -> str:
 
 def fold(text: str) -> str:
     """What two spellings of one name have in common: no spaces, width, case or brackets' width."""
+    if text.isascii() and text.isalnum():
+        return text.lower()
     return _SPACES.sub("", unicodedata.normalize("NFKC", tidy(text))).casefold()

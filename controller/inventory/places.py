@@ -107,13 +107,13 @@ class PlaceIds:
 
     def site_name(self, name: str) -> str:
         """The register's spelling, or ``name`` itself where it is not known yet."""
-        return self._sites.get(fold(name), (0, name))[1]
+        return self._sites.get(fold(name), (0, name))[1] if name else ""
 
     def zone_name(self, name: str) -> str:
-        return self._zones.get(fold(name), (0, name))[1]
+        return self._zones.get(fold(name), (0, name))[1] if name else ""
 
     def system_name(self, unit_id: int, name: str) -> str:
-        return self._systems.get((unit_id, fold(name)), (0, name))[1]
+        return self._systems.get((unit_id, fold(name)), (0, name))[1] if name else ""
 
     def _create_places(
         self, table: Place, known: dict[str, tuple[int, str]], names: Iterable[str]

@@ -10,7 +10,7 @@ from typing import Any
 from controller.inventory.cells import BadCellError, is_blank, is_nothing, shown
 from controller.inventory.columns import IGNORED, Column, header_key, known_headers
 from controller.inventory.naming import fold, tidy
-from controller.inventory.sheet import Row, Sheet, UnreadableError, column_letter
+from controller.inventory.sheet import Cell, Row, Sheet, UnreadableError, column_letter
 
 HEADER_WITHIN = 30
 """Rows from the top in which the header is looked for."""
@@ -150,7 +150,7 @@ def _read(sheet: Sheet, place: int, known: Mapping[str, Column], own: Mapping[st
     fields = _read_header(table, header, sheet.rows[place + 1 :], known, own)
     if table.unusable:
         return table
-    by_field = {column.field: column for column in known.values()}
+    readers = {index: _CellReader(_by_field(known, name)) for index, name in fields.items()}
     titles = [fold(str(cell)) for cell in header.cells]
     for row in sheet.rows[place + 1 :]:
         if _is_no_record(row, fields, titles):
@@ -158,18 +158,50 @@ def _read(sheet: Sheet, place: int, known: Mapping[str, Column], own: Mapping[st
         record = Record(row.number, {})
         for index, name in fields.items():
             cell = row.cells[index] if index < len(row.cells) else ""
-            if is_blank(cell):
-                continue
-            if is_nothing(cell):
-                record.values[name] = by_field[name].empty
-                continue
             try:
-                record.values[name] = by_field[name].parse(cell)
+                value = readers[index].read(cell)
             except BadCellError as error:
                 table.refuse(record, name, str(error))
+                continue
+            if value is not SILENT:
+                record.values[name] = value
         _check_surplus(table, record, row, len(header.cells))
         table.records.append(record)
     return table
+
+
+SILENT = object()
+"""What a cell that says nothing reads as."""
+
+_REMEMBERED = 5_000
+"""Cells of one column whose meaning is kept: units, systems and dates repeat all the time."""
+
+
+class _CellReader:
+    """Reads the cells of one column."""
+
+    def __init__(self, column: Column) -> None:
+        self._column = column
+        self._meanings: dict[tuple[type, Cell], Any] = {}
+
+    def read(self, cell: Cell) -> Any:
+        """The value, SILENT, or the column's value for none. Raises BadCellError."""
+        key = (type(cell), cell)  # True and 1.0 are equal
+        if key in self._meanings:
+            return self._meanings[key]
+        if is_blank(cell):
+            value = SILENT
+        elif is_nothing(cell):
+            value = self._column.empty
+        else:
+            value = self._column.parse(cell)
+        if len(self._meanings) < _REMEMBERED:
+            self._meanings[key] = value
+        return value
+
+
+def _by_field(known: Mapping[str, Column], name: str) -> Column:
+    return next(column for column in known.values() if column.field == name)
 
 
 def _read_header(
@@ -220,12 +252,15 @@ def _read_header(
 
 def _is_no_record(row: Row, fields: Mapping[int, str], titles: Sequence[str]) -> bool:
     """Whether a row is a total, a signature line, a repeated header, or empty where we look."""
-    filled = [cell for cell in row.cells if not is_blank(cell)]
-    if not filled or all(is_blank(row.cells[index]) for index in fields if index < len(row.cells)):
+    start = next((index for index, cell in enumerate(row.cells) if not is_blank(cell)), None)
+    if start is None or all(
+        is_blank(row.cells[index]) for index in fields if index < len(row.cells)
+    ):
         return True
-    if [fold(str(cell)) for cell in row.cells] == list(titles[: len(row.cells)]):
+    first = fold(str(row.cells[start]))
+    again = start < len(titles) and first == titles[start]
+    if again and [fold(str(cell)) for cell in row.cells] == list(titles[: len(row.cells)]):
         return True
-    first = fold(str(filled[0]))
     key = next((index for index, name in fields.items() if name in ("code", "instance_uuid")), None)
     code = row.cells[key] if key is not None and key < len(row.cells) else ""
     # A unit may be called 合计…; what has a code of its own is a record.
