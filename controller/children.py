@@ -23,8 +23,11 @@ class Child:
     """
 
     FIRST_DELAY = 0.2
-    MOST_DELAY = 10.0
-    """Seconds between a death and the next start: doubled at each, forgotten after a minute."""
+    MOST_DELAY = 5.0
+    """Seconds between a death and the next start: doubled at each, so that one that cannot start
+    does not burn a core, and short enough that even then it is back within ten."""
+    LIVED = 10.0
+    """Who ran for so long can start: its next start is prompt."""
 
     def __init__(self, name: str, command: Sequence[str], pass_fds: Sequence[int] = ()) -> None:
         self.name = name
@@ -66,7 +69,7 @@ class Child:
         self.process = None
         self.deaths += 1
         now = time.monotonic()
-        if now - self.started > 60:
+        if now - self.started > self.LIVED:
             self._delay = self.FIRST_DELAY
         self._not_before = now + self._delay
         self._delay = min(self._delay * 2, self.MOST_DELAY)

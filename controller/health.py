@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from ipaddress import ip_address
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from controller.checks import Check, run_checks, store_answers
 from controller.problems import Problem
 
 router = APIRouter(tags=["health"])
+log = logging.getLogger("yunxun.api")
 
 
 @router.get("/healthz", summary="The process is up")
@@ -28,10 +30,12 @@ async def healthz() -> dict[str, str]:
 def readyz(runtime: RuntimeDep) -> dict[str, str]:
     failed = {name: why for name, why in store_answers(runtime).items() if why}
     if failed:
+        # Why may name hosts and users: that is for the log, not for strangers.
+        log.warning("not ready", extra=failed)
         raise Problem(
             503,
             "not ready",
-            "; ".join(f"{name}: {why}" for name, why in failed.items()),
+            f"no answer from: {', '.join(failed)}; the log says why",
             headers={"Retry-After": "2"},
         )
     return {"status": "ok"}

@@ -203,7 +203,7 @@ def test_metrics_are_for_this_machine_or_for_a_token(
 def test_ready_means_that_both_stores_answer(client: httpx.Client) -> None:
     answer = client.get("/readyz", timeout=30)
     assert answer.status_code == 503
-    assert "samples:" in answer.json()["detail"]
+    assert "no answer from: samples" in answer.json()["detail"]
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
