@@ -37,10 +37,10 @@ from tests.ingest_server import Identity, IngestServer, make_agents, running_ser
 
 METRICS = catalog.HOST.metrics
 BULK_ROWS = 500
-BULK_AGENTS = 48
-BULK_BATCHES = 60
-"""A connection's: 48 × 60 × 500 rows × 45 metrics = 64.8 M samples."""
-VM_BATCHES = 14
+BULK_AGENTS = 240
+BULK_BATCHES = 12
+"""A connection's: 240 × 12 × 500 rows × 45 metrics = 64.8 M samples."""
+VM_BATCHES = 3
 """Of each agent's batches, as many go to VictoriaMetrics: its bodies are ten times larger."""
 ONE_ROW_AGENTS = 3_000
 ONE_ROW_SECONDS = 20.0
@@ -68,7 +68,10 @@ def measure_bulk(folder: Path, hosts: list[_Host]) -> dict[str, float]:
             [_request(agent, wire) for wire in _wires(agent, host)]
             for agent, host in zip(agents, hosts, strict=True)
         ]
+        pids = {"api": server.api.pid if server.api else 0, "samples": server.engine.pid}
+        before = {process: _cpu_s(pid) for process, pid in pids.items()}
         done = _drive(server.port, connections, 600, folder)
+        spent = {process: _cpu_s(pid) - before[process] for process, pid in pids.items()}
         rows = int(server.samples.query("SELECT count() AS n FROM host")["n"][0])
     expected = BULK_AGENTS * BULK_BATCHES
     if done["ok"] != expected or rows != expected * BULK_ROWS:
@@ -78,24 +81,28 @@ def measure_bulk(folder: Path, hosts: list[_Host]) -> dict[str, float]:
         "bulk_samples_s": samples / done["elapsed"],
         "bulk_batches_s": expected / done["elapsed"],
         "bulk_p99_s": done["p99"],
+        **{f"bulk_{process}_cpu_ms": 1e3 * each / expected for process, each in spent.items()},
     }
 
 
 def measure_victoria(folder: Path, hosts: list[_Host]) -> dict[str, float]:
     """The same samples into VictoriaMetrics, by each text import; the faster counts."""
     rates: dict[str, float] = {}
+    cpu: dict[str, float] = {}
     for kind, path, body in (
         ("json", "/api/v1/import", _json_lines),
         ("influx", "/write", _influx_lines),
     ):
-        with victoria_metrics(folder / kind) as port:
+        with victoria_metrics(folder / kind) as (port, pid):
             connections = [
                 [_http(path, body(number, host.part(b)), "text/plain") for b in range(VM_BATCHES)]
                 for number, host in enumerate(hosts)
             ]
             # Eight connections: more only makes it wait for itself on two cores.
             lanes = [list(chain.from_iterable(connections[lane::8])) for lane in range(8)]
+            before = _cpu_s(pid)
             done = _drive(port, lanes, 600, folder)
+            cpu[kind] = (_cpu_s(pid) - before) / (BULK_AGENTS * VM_BATCHES)
         expected = BULK_AGENTS * VM_BATCHES
         if done["ok"] != expected:
             raise RuntimeError(f"VictoriaMetrics, {kind}: {done}")
@@ -103,6 +110,7 @@ def measure_victoria(folder: Path, hosts: list[_Host]) -> dict[str, float]:
     return {
         "victoria_samples_s": max(rates.values()),
         **{f"victoria_{kind}_samples_s": rate for kind, rate in rates.items()},
+        **{f"victoria_{kind}_cpu_ms": 1e3 * each for kind, each in cpu.items()},
     }
 
 
@@ -284,8 +292,8 @@ def _reports(server: IngestServer, *, wanted: bool) -> Iterator[list[float]]:
 
 
 @contextmanager
-def victoria_metrics(folder: Path) -> Iterator[int]:
-    """A single-node VictoriaMetrics on a free port."""
+def victoria_metrics(folder: Path) -> Iterator[tuple[int, int]]:
+    """A single-node VictoriaMetrics: its port and pid."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
@@ -304,7 +312,7 @@ def victoria_metrics(folder: Path) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(30)

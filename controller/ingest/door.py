@@ -249,7 +249,8 @@ class Door:
             known.clock_skew_s = _skew(clock, now)
         try:
             if len(wire) > INFLATE_ASIDE_BYTES:
-                opened = self._opener.parse(*await asyncio.to_thread(records.inflate, wire))
+                inflated = await asyncio.to_thread(records.inflate, wire)
+                opened = self._opener.parse(*inflated, wire[-4:])
             else:
                 opened = self._opener.open(wire)
         except WireError as error:
