@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import httpx
 import pytest
 
+from controller.access import sessions, users
+from controller.access.passwords import random_password
 from tests.contract.conftest import House
 
 THEIRS = [
@@ -86,3 +91,35 @@ def test_a_county_administrator_cannot_touch_anothers(
 def test_the_city_sees_both(house: House) -> None:
     with house.client(house.tokens["ops"]) as client:
         assert {"A", "B"} <= {unit["code"] for unit in client.get("/api/v1/units").json()["items"]}
+
+
+PAGES = ["/units", "/resources", "/agents", "/"]
+THEIR_PAGES = ["/units/{x}", "/units/{x}/peers", "/units/{x}/resources", "/resources/vm-{x}"]
+
+
+@pytest.fixture(scope="module")
+def browser(house: House) -> Iterator[httpx.Client]:
+    """A signed-in browser of a user of unit A."""
+    now = house.runtime.now()
+    with house.runtime.database.write() as session:
+        user = users.create_user(
+            session, "a.person", random_password(), "unit", now, unit_id=1, must_change=False
+        )
+        cookie = sessions.open_session(session, user, "", now)
+    with house.client(None) as client:
+        client.cookies.set("yunxun", cookie)
+        client.headers["accept"] = "text/html"
+        yield client
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_shows_anything_of_anothers(browser: httpx.Client, path: str) -> None:
+    page = browser.get(path, follow_redirects=True)
+    assert page.status_code == 200, page.text
+    assert not [canary for canary in CANARIES if canary in page.text]
+
+
+@pytest.mark.parametrize("path", THEIR_PAGES)
+def test_anothers_page_is_not_there(browser: httpx.Client, path: str) -> None:
+    assert browser.get(path.format(x="B")).status_code == 404
+    assert browser.get(path.format(x="A")).status_code == 200

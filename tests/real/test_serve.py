@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.real.postgres import private_cluster
 from tests.serving import ROOT, Serve, serve, wait_until
 
 PASSWORD = "Tr0ub4dor-2026"
@@ -164,3 +165,18 @@ def test_an_engine_that_hangs_is_killed_and_started_anew(server: Serve) -> None:
     os.kill(before, signal.SIGSTOP)
     wait_until(lambda: server.children().get("samples", before) != before, 90, "a new engine")
     wait_until(lambda: _ready(server), 15, "ready again")
+
+
+def test_it_runs_on_postgresql_with_two_api_processes(tmp_path: Path) -> None:
+    with private_cluster() as cluster:
+        options = {
+            "YUNXUN_DATABASE_URL": cluster.new_database(),
+            "YUNXUN_API_PROCESSES": "2",
+            "YUNXUN_ADMIN_PASSWORD": PASSWORD,
+        }
+        with serve(tmp_path / "data", **options) as server:
+            wait_until(lambda: _ready(server), 30, "ready")
+            assert server.text().count("child=api") == 2
+            checked = _yunxun("doctor", "--format", "json", "--data", str(server.folder))
+            assert '"postgresql"' in checked.stdout, checked.stderr
+            assert not (server.folder / "yunxun.db").exists()
