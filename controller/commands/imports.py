@@ -84,6 +84,7 @@ def import_units(
     Example: yunxun import units 单位.xlsx --dry-run
     """
     params = _params(dry_run, skip_bad, since, sheet, mapping)
+    _check_readable(file)
     with open_api(url, data, ca) as api:
         _register(api, "units", file, params, form)
 
@@ -107,6 +108,7 @@ def import_resources(
     Example: yunxun import resources 资源台账.xlsx --map 备注=
     """
     params = _params(dry_run, skip_bad, since, sheet, mapping)
+    _check_readable(file)
     with open_api(url, data, ca) as api:
         _register(api, "resources", file, params, form)
 
@@ -129,9 +131,18 @@ def import_samples(
     Example: yunxun import samples history.parquet --source platform-a
     """
     params = {"source": source or None, "dry_run": dry_run, "skip_bad": skip_bad}
+    _check_readable(file)
     with open_api(url, data, ca) as api, _progress(file.name, by_bytes=True) as bar:
         outcome = _stream(api, file, params, bar)
     _finish(outcome, form)
+
+
+def _check_readable(file: Path) -> None:
+    """Raises CommandError before a controller is looked for."""
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _params(
@@ -163,7 +174,7 @@ def _register(api: Api, kind: str, file: Path, params: dict[str, Any], form: str
 
 
 def _stream(api: Api, file: Path, params: dict[str, Any], bar: Progress) -> dict[str, Any]:
-    task = bar.add_task("", total=file.stat().st_size if file.exists() else None)
+    task = bar.add_task("", total=file.stat().st_size)
     said = 0
     for line in api.stream_file("/api/v1/import/samples", file, params):
         if "outcome" in line:

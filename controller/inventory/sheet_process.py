@@ -32,6 +32,10 @@ INFLATED_BYTES = 800 * 2**20
 """What an XLSX may declare to inflate to. One that lies meets the limit of memory."""
 
 
+TEXT_CHARACTERS = 200 * 2**20
+"""What all cells together may write; 200,000 rows of a register write a quarter of it."""
+
+
 class UnreadableError(Exception):
     """The text says what to do about it."""
 
@@ -40,6 +44,7 @@ def write_rows(file: BinaryIO, out: TextIO, max_rows: int) -> None:
     """Writes the document of each row of each visible sheet. Raises UnreadableError."""
     _check_container(file)
     file.seek(0)
+    writer = _Writer(out)
     try:
         book = CalamineWorkbook.from_filelike(file)
         for metadata in book.sheets_metadata:
@@ -47,7 +52,7 @@ def write_rows(file: BinaryIO, out: TextIO, max_rows: int) -> None:
                 metadata.visible is SheetVisibleEnum.Visible
                 and metadata.typ is SheetTypeEnum.WorkSheet
             ):
-                _write_sheet(book, metadata.name, out, max_rows)
+                _write_sheet(book, metadata.name, writer, max_rows)
     except PasswordError:
         raise UnreadableError("is protected by a password: save it without one") from None
     except CalamineError as error:
@@ -76,9 +81,25 @@ def _check_container(file: BinaryIO) -> None:
         )
 
 
-def _write_sheet(book: CalamineWorkbook, name: str, out: TextIO, max_rows: int) -> None:
+class _Writer:
+    """Writes documents until there are too many characters."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._left = TEXT_CHARACTERS
+
+    def write(self, document: Any) -> None:
+        """Raises UnreadableError."""
+        line = json.dumps(document)
+        self._left -= len(line)
+        if self._left < 0:
+            raise UnreadableError("holds far more text than a register: copy the table alone")
+        self._out.write(line + "\n")
+
+
+def _write_sheet(book: CalamineWorkbook, name: str, out: _Writer, max_rows: int) -> None:
     sheet = book.get_sheet_by_name(name)
-    out.write(json.dumps({"sheet": name, "merged": sheet.merged_cell_ranges or []}) + "\n")
+    out.write({"sheet": name, "merged": sheet.merged_cell_ranges or []})
     first_column = sheet.start[1] if sheet.start else 0
     written = 0
     for number, cells in enumerate(sheet.iter_rows(), start=1):
@@ -89,7 +110,7 @@ def _write_sheet(book: CalamineWorkbook, name: str, out: TextIO, max_rows: int) 
             raise UnreadableError(
                 f"has more than {max_rows} rows in sheet {name!r}: split the file"
             )
-        out.write(json.dumps([number, first_column, *map(_plain, cells)]) + "\n")
+        out.write([number, first_column, *map(_plain, cells)])
 
 
 def _plain(cell: Any) -> Any:
