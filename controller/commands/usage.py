@@ -132,7 +132,8 @@ def table(document: dict[str, Any], english: bool) -> Table:
 
 def _name(row: dict[str, Any], field: str) -> Text:
     # Names come from outside: no markup of theirs is obeyed.
-    return Text(row.get(field) or GAP)
+    indent = "  " * row.get("depth", 0) if field == "unit_name" else ""
+    return Text(indent + (row.get(field) or GAP))
 
 
 def _figures(row: dict[str, Any]) -> list[str | Text]:

@@ -35,7 +35,9 @@ from controller.store.tables import LateRows, Watermark
 GRACE = timedelta(seconds=120)
 """A bucket is rolled this long after its end: by then rows on their way are stored or marked."""
 SLICE = 250
-"""Resource-days of one statement: a day of 10,000 at once took 2.4 GB, in slices 575 MB."""
+"""Resource-days that one statement averages: a day of 10,000 took 2.4 GB, in slices 575 MB."""
+WIDE_SLICE = 1_000
+"""Resource-days of one statement where there is nothing to average, so no state to keep."""
 GROUP_DAYS = 7
 """Days of one statement of the sums by owner: its state is a line a bucket and owner."""
 FIRST_WINDOW_S = 2 * st.HOUR_S
@@ -146,7 +148,7 @@ def _turns(by_day: Mapping[date, Sequence[dirty.Mark]]) -> Iterator[list[date]]:
     turn: list[date] = []
     size = 0
     for day, marks in by_day.items():
-        if turn and (size + len(marks) > SLICE or abs(turn[-1] - day).days != 1):
+        if turn and (size + len(marks) > WIDE_SLICE or abs(turn[-1] - day).days != 1):
             yield turn
             turn, size = [], 0
         turn.append(day)
@@ -166,14 +168,13 @@ def roll_resource_days(
     # What is open now is left to the live roll; a row from the future waits for its time.
     closed = closed_until(stores.now())
     done = 0
-    for block in pack(resource_days, SLICE):
+    for block in pack(resource_days, WIDE_SLICE):
         start, end = _midnight(block.first), min(_midnight(block.last) + st.DAY_S, closed)
         if end > start:
             piece = _piece(stores, start, end)._replace(resources=block.resources)
             if piece.raw_cutoff:
                 _count_late(stores, table, piece, block.first)
-            _run(stores, rollup_sql.five_minutes(table, piece))
-            _run(stores, rollup_sql.hours(table, piece))
+            _roll_resources(stores, table, piece)
         done += block.wanted
         yield done
     for first, last in spans({day for _, day in resource_days}, GROUP_DAYS):
@@ -181,6 +182,28 @@ def roll_resource_days(
         if end > start:
             _roll_groups(stores, table, _piece(stores, start, end))
             yield done
+
+
+def _roll_resources(stores: Stores, table: Table, piece: Piece) -> None:
+    found = stores.samples.query(rollup_sql.shape(table, piece), settings=FINAL)
+    rows = int(found["n"][0])
+    if rows == 0:
+        return
+    # Hours hold what five-minute rows from before the window's rows may have, so all metrics.
+    metrics = [metric for metric in table.metrics if found[metric.name][0]]
+    single = rows == int(found["buckets"][0])
+    parts = [piece]
+    if not single:
+        days = -(-(piece.end - piece.start) // st.DAY_S)
+        resources = piece.resources or []
+        step = max(1, SLICE // days)
+        parts = [
+            piece._replace(resources=resources[first : first + step])
+            for first in range(0, len(resources), step)
+        ]
+    for part in parts:
+        _run(stores, rollup_sql.five_minutes(table, part, metrics, single=single))
+    _run(stores, rollup_sql.hours(table, piece, None if piece.raw_cutoff else metrics))
 
 
 class Block(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from collectors.catalog import Table
+from collectors.catalog import Metric, Table
 from controller.store import statistics as st
 from controller.store.groups import GROUP_KEY, GROUP_SUMS
 
@@ -65,31 +65,57 @@ def guarded(table: str, which: str, start: int, end: int, cutoff: int) -> str:
     )
 
 
-def five_minutes(table: Table, piece: Piece) -> str:
-    """INSERT of ``T_5m``. One source speaks for a bucket: the best by ``statistics.priority``,
-    among imports the latest one."""
-    which, (start, end, version) = piece.which, piece[:3]
-    metrics = ",\n    ".join(
-        f"{st.rolled(m.name, m.rollup, 'interval_s', 'time')} AS {m.name}_" for m in table.metrics
+def shape(table: Table, piece: Piece) -> str:
+    """One row on the raw rows of the window: ``n``, the buckets they fall in as ``buckets``, and
+    each metric's name with whether it has any value."""
+    metrics = ", ".join(f"max(not isNaN({name})) AS {name}" for name in table.names)
+    return (
+        f"SELECT count() AS n, uniqExact(resource, instance, {st.bucket('time')}) AS buckets, "
+        f"{metrics} FROM (SELECT resource, instance, time, {', '.join(table.names)} "
+        f"FROM {table.name} FINAL WHERE {piece.which} AND {window('time', *piece[:2])})"
     )
+
+
+def five_minutes(
+    table: Table, piece: Piece, metrics: Sequence[Metric] | None = None, *, single: bool = False
+) -> str:
+    """INSERT of ``T_5m``. One source speaks for a bucket: the best by ``statistics.priority``,
+    among imports the latest one.
+
+    ``metrics``: those that have values, None for all. ``single``: no bucket has two rows, so each
+    row is its bucket's figure already.
+    """
+    chosen = table.metrics if metrics is None else metrics
+    which, (start, end, version) = piece.which, piece[:3]
     keep = ""
     if piece.raw_cutoff:
         keep = (
             "\n  WHERE (resource, instance, bucket) NOT IN "
             f"({guarded(f'{table.name}_5m', which, start, end, piece.raw_cutoff)})"
         )
-    names = ", ".join(table.names)
-    outer = ", ".join(f"{name}_" for name in table.names)
-    return f"""
-INSERT INTO {table.name}_5m (resource, instance, time, seconds, {names}, version, arrived)
-SELECT resource, instance, bucket, least(seconds, {st.BUCKET_S}), {outer}, {version}, first_arrived
+    head = "".join(f"{metric.name}, " for metric in chosen)
+    rows = f"FROM {table.name} FINAL\n  WHERE {which} AND {window('time', start, end)}"
+    insert = (
+        f"\nINSERT INTO {table.name}_5m (resource, instance, time, seconds, {head}version, arrived)"
+    )
+    if single:
+        return f"""{insert}
+SELECT resource, instance, bucket, least(interval_s, {st.BUCKET_S}), {head}{version}, arrived
+FROM (
+  SELECT resource, instance, {st.bucket("time")} AS bucket, interval_s, {head}arrived
+  {rows}
+){keep}"""
+    rolled = "".join(
+        f"{st.rolled(m.name, m.rollup, 'interval_s', 'time')} AS {m.name}_,\n    " for m in chosen
+    )
+    outer = "".join(f"{metric.name}_, " for metric in chosen)
+    return f"""{insert}
+SELECT resource, instance, bucket, least(seconds, {st.BUCKET_S}), {outer}{version}, first_arrived
 FROM (
   SELECT resource, instance, {st.bucket("time")} AS bucket, source,
     sum(interval_s) AS seconds,
-    {metrics},
-    min(arrived) AS first_arrived, max(version) AS batch
-  FROM {table.name} FINAL
-  WHERE {which} AND {window("time", start, end)}
+    {rolled}min(arrived) AS first_arrived, max(version) AS batch
+  {rows}
   GROUP BY resource, instance, source, bucket
 ){keep}
 ORDER BY resource, instance, bucket, {st.priority("source")}, batch DESC, source
@@ -112,11 +138,12 @@ WHERE toUnixTimestamp(arrived) > intDiv(version, 1000000)
 GROUP BY resource ORDER BY resource"""
 
 
-def hours(table: Table, piece: Piece) -> str:
+def hours(table: Table, piece: Piece, metrics: Sequence[Metric] | None = None) -> str:
     """INSERT of ``T_1h`` from ``T_5m``; the piece starts on an hour."""
+    chosen = table.metrics if metrics is None else metrics
     which, (start, end, version) = piece.which, piece[:3]
-    metrics = ",\n  ".join(
-        f"{st.rolled(f's.{m.name}', m.rollup, 's.seconds', 's.time')}" for m in table.metrics
+    rolled = "".join(
+        f"{st.rolled(f's.{m.name}', m.rollup, 's.seconds', 's.time')},\n  " for m in chosen
     )
     keep = ""
     if piece.rolled_cutoff:
@@ -124,13 +151,12 @@ def hours(table: Table, piece: Piece) -> str:
             "\nHAVING (resource, instance, hour) NOT IN "
             f"({guarded(f'{table.name}_1h', which, start, end, piece.rolled_cutoff)})"
         )
-    names = ", ".join(table.names)
+    head = "".join(f"{metric.name}, " for metric in chosen)
     return f"""
-INSERT INTO {table.name}_1h (resource, instance, time, seconds, {names}, version, arrived)
+INSERT INTO {table.name}_1h (resource, instance, time, seconds, {head}version, arrived)
 SELECT resource, instance, {st.bucket("s.time", st.HOUR_S)} AS hour,
   least(sum(s.seconds), {st.HOUR_S}),
-  {metrics},
-  {version}, min(s.arrived)
+  {rolled}{version}, min(s.arrived)
 FROM {table.name}_5m AS s FINAL
 WHERE {which} AND {window("s.time", start, end)}
 GROUP BY resource, instance, hour{keep}"""

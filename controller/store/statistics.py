@@ -96,7 +96,9 @@ def bucket(time: str, step_s: int = BUCKET_S) -> str:
     to one bucket; splitting by overlap would blur exactly the peaks a percentile looks for.
     """
     if step_s == BUCKET_S:
-        return f"toStartOfFiveMinutes({time})"  # twice as fast as the general form
+        return f"toStartOfFiveMinutes({time})"  # the general form takes twice the time
+    if step_s == HOUR_S:
+        return f"toStartOfHour({time})"
     return f"toDateTime(intDiv(toUnixTimestamp({time}), {step_s}) * {step_s}, 'UTC')"
 
 

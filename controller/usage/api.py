@@ -77,6 +77,7 @@ class UsageLine(BaseModel):
     net_tx_avg_bytes_s: float | None
     net_tx_p95_bytes_s: float | None
     coverage_pct: float | None
+    depth: int = Field(0, description="steps below the topmost unit shown")
 
 
 class UsageDocument(BaseModel):

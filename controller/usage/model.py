@@ -64,13 +64,15 @@ class UsageRow:
     """Place in the tree of units, 0 at the top of what is shown; for indentation."""
 
     def public(self) -> dict[str, Any]:
-        """The row of the JSON interface: ``system``, ``resource``, … only where it has them."""
+        """The row of the JSON interface: ``system``, ``resource``, ``depth``, … only where
+        it has them."""
         row = asdict(self)
         for name in ("system", "resource", "zone", "site"):
             if row[name] is None:
                 row.pop(name)
                 row.pop(f"{name}_name", None)
-        row.pop("depth")
+        if not row["depth"]:
+            row.pop("depth")
         return row
 
 

@@ -45,8 +45,10 @@ _DAY_BITS = 24
 _ROW_BITS = 40
 """Room for the row number in the version: a later row of the same key wins, as in the file."""
 
-REMARK = timedelta(seconds=10)
-"""A mark this fresh still stands when the next block's insert, of 30 s at most, is over."""
+HOLD = timedelta(minutes=10)
+"""Our marks are dated ahead, so that the worker leaves the days to us while we are at it."""
+REMARK = HOLD - timedelta(minutes=1)
+"""A mark is renewed well before the worker may take it under the hands of an insert."""
 
 USUAL_STEPS_S = (10, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400)
 STEP_TOLERANCE = 0.02
@@ -245,12 +247,12 @@ class _Import:
         for day in days.tolist():
             last = self._marks.get(day)
             if last is None or now - last[0] >= REMARK:
-                generation = dirty.first_generation(now) if last is None else last[1] + 1
+                generation = dirty.first_generation(now + HOLD) if last is None else last[1] + 1
                 self._marks[day] = (now, generation)
                 due.append(day)
         if due:
             with self._runtime.database.write() as session:
-                dirty.mark_dirty(session, HOST.name, map(_pair, due), now)
+                dirty.mark_dirty(session, HOST.name, map(_pair, due), now + HOLD)
 
     def _roll(self) -> Iterator[Progress]:
         """Rolls up what was imported, and takes back the marks that are ours alone."""
