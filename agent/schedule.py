@@ -14,7 +14,8 @@ SNAP_MS = 1_500
 """A tick this close to the grid is taken as on it."""
 
 SLACK_MS = 1_000
-"""Rows may overlap by this much where NTP slews the clock; their keys still differ."""
+"""Rows may overlap by this much (at most a quarter of the interval) where NTP slews the clock;
+their keys still differ."""
 
 LONGEST_STRETCH = 5
 """A row that covers more intervals than this (suspended, stopped) is a gap, not an average."""
@@ -88,7 +89,8 @@ class Eras:
     has left it. So a day's jump forward and back costs nothing, and a day's jump back is a wait.
     """
 
-    def __init__(self, spans: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(self, spans: Iterable[tuple[int, int]] = (), interval_s: float = 60.0) -> None:
+        self._slack = min(SLACK_MS, round(interval_s * 250))
         self.spans = [(int(first), int(last)) for first, last in spans]
 
     def admits(self, start_ms: int, end_ms: int) -> bool:
@@ -96,14 +98,15 @@ class Eras:
         if start_ms < EARLIEST_MS:
             return False
         return not any(
-            start_ms < last - SLACK_MS and first < end_ms - SLACK_MS for first, last in self.spans
+            start_ms < last - self._slack and first < end_ms - self._slack
+            for first, last in self.spans
         )
 
     def use(self, start_ms: int, end_ms: int) -> None:
         """Marks [start, end) as used; a start shortly after the current era prolongs it."""
         if self.spans:
             first, last = self.spans[-1]
-            if last - SLACK_MS <= start_ms <= last + JUMP_MS:
+            if last - self._slack <= start_ms <= last + JUMP_MS:
                 self.spans[-1] = (first, max(last, end_ms))
                 return
         *older, current = [*self.spans, (start_ms, end_ms)]

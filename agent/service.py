@@ -87,7 +87,8 @@ class Service:
             machine=machine_key(self._facts),
             boot=read_boot(),
         )
-        self._eras = {k: Eras(self._spool.eras.get(k, [])) for k in ("host", "parts")}
+        used, interval_s = self._spool.eras, config.collect_interval_s
+        self._eras = {k: Eras(used.get(k, ()), interval_s) for k in ("host", "parts")}
         self.shipper = Shipper(
             self._spool,
             log,
@@ -114,7 +115,8 @@ class Service:
         self._look_for_identity()
         self._begin_salvage()
         wall, monotonic = self._clock.wall(), self._clock.monotonic()
-        self._host.collect(nominal_ms(wall, self._config.collect_interval_s), monotonic)
+        # Not put on the grid: what lies before this moment was not measured.
+        self._host.collect(round(wall * 1000), monotonic)
         self._thread = threading.Thread(target=self.shipper.run, name="ship", daemon=True)
         self._thread.start()
         self._log.event(
@@ -174,6 +176,9 @@ class Service:
             if step * 1000 > JUMP_MS:
                 # Perhaps a snapshot that was resumed: its seqs may have been used since.
                 self._spool.renew_epoch()
+        if self.shipper.state != "connected":
+            # First: what is measured now shall belong to the new identity.
+            self._look_for_identity()
         interval_s = self._config.collect_interval_s
         now_ms = nominal_ms(wall, interval_s)
         got = self._host.collect(now_ms, monotonic)
@@ -195,8 +200,6 @@ class Service:
         self._store(readings, documents, int(wall * 1000))
         if self._salvage is not None:
             self._continue_salvage()
-        if self.shipper.state != "connected":
-            self._look_for_identity()
         self.write_status()
 
     def _store(self, readings: list[Reading], documents: list[Document], now_ms: int) -> None:

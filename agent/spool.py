@@ -529,11 +529,10 @@ class Spool:
 
     def _drop_bad(self, row: tuple[Any, ...]) -> None:
         self._begin()
-        self._db.execute("DELETE FROM batch WHERE n = ?", (row[0],))
         rows, first, last = (v if isinstance(v, int) else 0 for v in row[5:8])
+        self._delete(row[0], rows, len(row[9]) if isinstance(row[9], bytes) else 0)
         self._note_loss("spool_damaged", rows, 1, first, last)
-        self._recount()
-        self._commit()
+        self._commit_in_groups()
 
     def claim(self, entry: Entry, agent: str) -> Entry:
         """``entry`` under an id of ``agent`` and the present epoch; durable before it is sent."""
@@ -561,9 +560,7 @@ class Spool:
             try:
                 self._begin()
                 self._delete(entry.n, entry.rows, len(entry.body))
-                self._acks += 1
-                if self._acks >= ACK_GROUP:
-                    self._commit()
+                self._commit_in_groups()
             except sqlite3.Error as error:
                 self._rollback()
                 if is_damage(error):
@@ -663,6 +660,11 @@ class Spool:
         if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
 
+    def _commit_in_groups(self) -> None:
+        self._acks += 1
+        if self._acks >= ACK_GROUP:
+            self._commit()
+
     def _commit(self) -> None:
         write_meta(self._db, self._meta)
         self._db.execute("COMMIT")
@@ -684,12 +686,6 @@ class Spool:
         except sqlite3.Error:
             return 0, 0
         return (int(row[0]), int(row[1])) if row[0] is not None else (0, 0)
-
-    def _recount(self) -> None:
-        batches, rows, size = self._db.execute(
-            "SELECT count(*), total(rows), total(length(body)) FROM batch"
-        ).fetchone()
-        self._meta.update(batches=batches, rows=int(rows), bytes=int(size) + batches * ROW_BYTES)
 
     def tidy(self) -> None:
         """Gives pages beyond the reserve back to the disk, a slice at a time."""

@@ -254,7 +254,7 @@ class SpoolModel(RuleBasedStateMachine):
         self._folder.cleanup()
 
 
-SpoolModel.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+SpoolModel.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 TestSpoolAgainstItsModel = SpoolModel.TestCase
 
 

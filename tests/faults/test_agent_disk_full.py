@@ -1,0 +1,114 @@
+"""F6: the agent's disk is full. It evicts the oldest, counts it, leaves others their share, and
+goes on when there is room again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.spool import Spool
+from collectors.records import decode
+from tests.faults.agents import AgentProcess, enrolled, eventually
+from tests.faults.receiver import Receiver
+from tests.unit.agent.spools import make_spool, put
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Takes every byte that is left."""
+    path = folder / "ballast"
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    return path
+
+
+def free_share(folder: Path) -> float:
+    disk = os.statvfs(folder)
+    return disk.f_bavail / disk.f_blocks
+
+
+def everything(spool: Spool) -> tuple[list[float], int]:
+    """load1 of what waits, and the rows that loss reports tell of."""
+    found, lost = [], 0
+    while entry := spool.oldest():
+        batch = decode(entry.body)
+        found += batch.columns.get("load1", [])
+        lost += sum(d.body["rows"] for d in batch.documents if d.kind == "loss")
+        spool.ack(entry)
+    return found, lost
+
+
+@needs_root
+def test_it_stops_growing_before_the_floor_and_counts_what_it_dropped(small_disk: Path) -> None:
+    spool = make_spool(small_disk, max_bytes=100_000_000, min_free_pct=85.0)
+    for number in range(400):
+        put(spool, *range(number * 50, number * 50 + 50))
+        assert free_share(small_disk) > 0.82
+    summary = spool.summary()
+    assert summary["lost"]["spool_full"] > 0
+    found, _ = everything(spool)
+    assert found[-1] == 400 * 50 - 1, "the newest is kept"
+    assert len(found) + summary["lost"]["spool_full"] == 20_000
+    assert found == sorted(found)
+    spool.close()
+
+
+@needs_root
+def test_on_a_disk_without_a_byte_left_new_data_replaces_old_and_nothing_is_uncounted(
+    small_disk: Path,
+) -> None:
+    spool = make_spool(small_disk)
+    for number in range(300):
+        put(spool, number)
+    ballast = fill(small_disk)
+    for number in range(300, 900):
+        put(spool, number)
+    ballast.unlink()
+    put(spool, 900)
+    put(spool, 901)
+    lost = sum(spool.summary()["lost"].values())
+    found, _ = everything(spool)
+    assert found[-1] == 901.0
+    assert len(set(found)) == len(found)
+    assert len(found) + lost == 902
+    spool.close()
+    spool = make_spool(small_disk)
+    put(spool, 902)
+    assert everything(spool)[0] == [902.0]
+    spool.close()
+
+
+@needs_root
+def test_the_real_agent_keeps_delivering_on_a_full_disk(small_disk: Path) -> None:
+    with Receiver() as receiver:
+        enrolled(small_disk, receiver.url)
+        agent = AgentProcess(small_disk)
+        eventually(lambda: len(receiver.rows()) >= 1, 10)
+        ballast = fill(small_disk)
+        before = len(receiver.rows())
+        eventually(lambda: len(receiver.rows()) >= before + 3, 10)
+        ballast.unlink()
+        before = len(receiver.rows())
+        eventually(lambda: len(receiver.rows()) >= before + 2, 10)
+        assert agent.stop() == 0
