@@ -1,6 +1,6 @@
 """The api process: uvicorn on the socket that the supervisor opened.
 
-``python -m controller.api_process --config FILE --fd N [--certificate PEM --key PEM]``
+``python -m controller.api_process --config FILE --fd N --ready N [--certificate PEM --key PEM]``
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import os
 import resource
 import socket
 import sys
@@ -82,6 +83,19 @@ class DoorProtocol(HttpToolsProtocol):
             raise ValueError("headers too large")
 
 
+class Server(uvicorn.Server):
+    """Writes one byte to ``ready`` once it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, ready: int) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            os.write(self.ready, b"!")
+
+
 def uvicorn_config(app: object, *, certificate: str = "", key: str = "") -> uvicorn.Config:
     """How we serve: no proxy headers believed, no version told, TLS where it is given."""
     return uvicorn.Config(
@@ -117,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m controller.api_process")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--ready", type=int, required=True)
     parser.add_argument("--certificate", default="")
     parser.add_argument("--key", default="")
     options = parser.parse_args(arguments)
@@ -132,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         config = uvicorn_config(
             create_app(runtime), certificate=options.certificate, key=options.key
         )
-        uvicorn.Server(config).run(sockets=[socket.socket(fileno=options.fd)])
+        Server(config, options.ready).run(sockets=[socket.socket(fileno=options.fd)])
     finally:
         close_runtime(runtime)
     return 0

@@ -103,7 +103,10 @@ class Supervisor:
         self.children: list[Child] = []
         self.watchdog: Watchdog | None = None
         self._signals = 0
+        self._serves = False
         self._wake_read, self._wake_write = os.pipe()
+        self._ready_read, self._ready_write = os.pipe()
+        os.set_blocking(self._ready_read, False)
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
 
@@ -123,7 +126,10 @@ class Supervisor:
             if prepared is None:
                 return 0
             self._start_rest(prepared)
-            announce(self._announce(prepared))
+            while not self.stopping and not self._answers():
+                self._tick()
+            if not self.stopping:
+                announce(self._announce(prepared))
             while not self.stopping:
                 self._tick()
             return 0
@@ -164,12 +170,12 @@ class Supervisor:
 
     def _start_rest(self, prepared: dict[str, Any]) -> None:
         descriptor = self.listener.fileno()
-        more = ["--fd", str(descriptor)]
+        more = ["--fd", str(descriptor), "--ready", str(self._ready_write)]
         if prepared["certificate"]:
             more += ["--certificate", prepared["certificate"], "--key", prepared["key"]]
         command = module("controller.api_process", self.settings_file, *more)
         for _ in range(max(1, self.settings.api_processes)):
-            self._begin(Child("api", command, (descriptor,)))
+            self._begin(Child("api", command, (descriptor, self._ready_write)))
         self._begin(Child("worker", module("controller.worker", self.settings_file)))
 
     def _announce(self, prepared: dict[str, Any]) -> Started:
@@ -192,6 +198,12 @@ class Supervisor:
             log.warning("self-check", extra={"note": note})
         return started
 
+    def _answers(self) -> bool:
+        """Whether the first api process has said that it accepts connections."""
+        with suppress(BlockingIOError):
+            self._serves = self._serves or bool(os.read(self._ready_read, 1))
+        return self._serves
+
     def _begin(self, child: Child) -> None:
         child.start()
         log.info("started", extra={"child": child.name, "child_pid": child.pid})
@@ -199,7 +211,7 @@ class Supervisor:
             self.children.append(child)
 
     def _tick(self) -> None:
-        select.select([self._wake_read], [], [], TICK_SECONDS)
+        select.select([self._wake_read], [], [], TICK_SECONDS if self._serves else 0.05)
         with suppress(BlockingIOError):
             os.read(self._wake_read, 512)
         if not self.stopping:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlmodel import select
 
-from controller.access import sessions, users
+from controller.access import passwords, sessions, users
 from controller.access.principal import Principal
 from controller.access.tables import AuditEntry, LoginSession, User
 from controller.problems import Problem
@@ -17,6 +18,13 @@ from .conftest import Clock
 
 PASSWORD = "Tr0ub4dor"
 OFFICE, HOME = "10.0.0.5", "10.0.0.6"
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it is counting that is tested; test_passwords has the real cost."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "_HASHER", cheap)
 
 
 @pytest.fixture
