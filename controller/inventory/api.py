@@ -17,6 +17,7 @@ from controller.access.principal import Principal
 from controller.inventory import imports, places, resources, units
 from controller.inventory.dated import SHANGHAI
 from controller.inventory.holdings import correct
+from controller.inventory.lock import lock_registers
 from controller.inventory.model import (
     Page,
     PlaceView,
@@ -331,6 +332,7 @@ def _import(
             _record(session, writer, outcome)
         return outcome
     with runtime.database.write() as session:
+        lock_registers(session)
         outcome, plan = imports.examine(
             session, upload, skip_bad=options.skip_bad, now=now, since=since
         )

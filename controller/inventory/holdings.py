@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from controller.access.scope import Scope
+from controller.inventory.lock import lock_registers
 from controller.inventory.places import PlaceIds
 from controller.inventory.tables import (
     BusinessSystem,
@@ -271,6 +272,7 @@ def correct(
     resource-days marked for recomputing. Raises NotFound; Problem 422 for an interval in which
     the resource did not exist, and for an unknown field.
     """
+    lock_registers(session)
     resource = session.execute(
         select(Resource).where(col(Resource.code) == resource_code.strip())
     ).scalar_one_or_none()

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from sqlmodel import Session
 
 from controller.inventory.columns import RESOURCE_COLUMNS, UNIT_COLUMNS
+from controller.inventory.lock import lock_registers
 from controller.inventory.outcome import MAX_ERRORS, ImportOutcome, RowError
 from controller.inventory.resource_import import plan_resources
 from controller.inventory.sheet import UnreadableError, read_sheets
@@ -188,6 +189,8 @@ def _import(
 ) -> ImportOutcome:
     upload = read_upload(kind, file, name, **options)
     with database.read() if dry_run else database.write() as session:
+        if not dry_run:
+            lock_registers(session)
         outcome, plan = examine(session, upload, skip_bad=skip_bad, now=now, since=since)
         outcome.dry_run = dry_run
         if plan is not None and not dry_run:

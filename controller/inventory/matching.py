@@ -12,6 +12,7 @@ from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
 from controller.inventory.dated import in_force
+from controller.inventory.lock import lock_registers
 from controller.inventory.naming import narrow
 from controller.inventory.tables import Holding, Resource
 
@@ -182,6 +183,7 @@ def create_resource_for_agent(
     free; a later import that names the instance UUID gives it the register's own code. The caller
     commits.
     """
+    lock_registers(session)
     resource = Resource(
         code=_free_code(session, name),
         name=name[:200],

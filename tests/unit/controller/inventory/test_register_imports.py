@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -305,3 +306,11 @@ def test_demo_data_is_marked_by_its_tag(registered: Database) -> None:
         registered, csv_file([("code", "name", "unit", "tags"), ("v1", "一", "jtj", "演示数据,x")])
     )
     assert one(registered, "v1")["demo"] is True
+
+
+def test_imports_at_the_same_time_do_not_double_anything(registered: Database) -> None:
+    text = "code,name,unit,system,site\n" + "".join(f"v{n},x,jtj,s{n % 7},主\n" for n in range(200))
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda _: load_resources(registered, text), range(4)))
+    assert sorted(outcome.created for outcome in outcomes) == [0, 0, 0, 200]
+    assert sorted(outcome.unchanged for outcome in outcomes) == [0, 200, 200, 200]
