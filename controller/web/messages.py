@@ -7,6 +7,7 @@ that are gone; tests/unit/web/test_messages.py fails until every text has its En
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -47,7 +48,8 @@ def update(language: str = "en") -> Catalog:
     catalog = Catalog(locale=language, charset="utf-8", fuzzy=False, header_comment="")
     for message, names in sorted(extract().items()):
         old = kept.get(message)
-        places = [(name, None) for name in sorted(set(names))]
+        # Babel writes a place without a line for None; its annotation does not say so.
+        places: Any = [(name, None) for name in sorted(set(names))]
         catalog.add(message, old.string if old else "", locations=places)
     # A date in the header would differ each time and say nothing.
     with path(language).open("wb") as file:

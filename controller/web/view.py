@@ -15,7 +15,14 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
-from controller.access.deps import Require, RuntimeDep, SignedInDep, may, resolve_scope
+from controller.access.deps import (
+    PrincipalDep,
+    Require,
+    RuntimeDep,
+    SignedInDep,
+    may,
+    resolve_scope,
+)
 from controller.access.principal import Principal
 from controller.access.roles import BOUND
 from controller.access.scope import Scope
@@ -136,6 +143,12 @@ def signed_in_view(request: Request, runtime: RuntimeDep, principal: SignedInDep
     return View(request, runtime, principal, resolve_scope(request, runtime, principal))
 
 
+def reader_view(request: Request, runtime: RuntimeDep, principal: PrincipalDep) -> View:
+    """The view of anybody, whatever their role."""
+    return View(request, runtime, principal, resolve_scope(request, runtime, principal))
+
+
+ReaderView = Annotated[View, Depends(reader_view)]
 UsageView = Annotated[View, Depends(opened("usage.read"))]
 AgentsView = Annotated[View, Depends(opened("agents.read"))]
 AgentsManager = Annotated[View, Depends(opened("agents.manage"))]

@@ -81,6 +81,7 @@ def outcome(code: str, _: Text) -> tuple[str, str]:
         "refused": ("bad", _("被拒绝")),
         "locked": ("bad", _("已锁定")),
         "failed": ("bad", _("失败")),
+        "dry run": ("", _("试导入")),
     }
     return words.get(code, ("", code))
 
@@ -102,7 +103,9 @@ def action(code: str, _: Text) -> str:
         "agent_token.revoke": _("吊销接入令牌"),
         "import.units": _("导入单位"),
         "import.resources": _("导入资源"),
-        "import.samples": _("导入历史数据"),
+        "samples.import": _("导入历史数据"),
+        "samples.write": _("写入数据"),
+        "serve.start": _("系统启动"),
         "holding.correct": _("更正归属与分配"),
     }
     return words.get(code, code)

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi.responses import RedirectResponse, Response
 
 from controller.usage.model import UsageQuery, UsageRow
 from controller.usage.queries import usage_report
-from controller.web import render, tables
+from controller.web import render, shell, tables
 from controller.web.freshness import AgentCounts, agent_counts
 from controller.web.pages.parts import PeriodSwitch, period_switch, rank_rows, usage_exports
 from controller.web.pages.units import choose
 from controller.web.shell import Crumb
-from controller.web.view import UsageView
+from controller.web.view import ReaderView
 
 router = APIRouter()
 
@@ -60,12 +60,14 @@ class Overview(render.Context):
     """First-level units whose data are least complete, below 99 %."""
     exports: tuple[tables.ExportLink, ...]
     may_manage: bool
-    may_import: bool
     trend_url: str
 
 
 @router.get("/")
-def overview_page(view: UsageView) -> HTMLResponse:
+def overview_page(view: ReaderView) -> Response:
+    if not view.may("usage.read"):
+        # "/" is where everybody arrives; whose work is elsewhere is led there.
+        return RedirectResponse(shell.home(view.principal), status_code=303)
     _, period = view.text, view.period()
     report = usage_report(
         view.runtime, view.scope, UsageQuery(period.since, period.until, by="unit")
@@ -99,7 +101,6 @@ def overview_page(view: UsageView) -> HTMLResponse:
         incomplete=tables.ordered(incomplete, lambda row: row.coverage_pct, descending=False)[:5],
         exports=usage_exports(period, "unit", None, _),
         may_manage=view.may("agents.manage"),
-        may_import=view.may("inventory.write"),
         trend_url=render.link("/web-data/trend", period.query),
     )
     return view.page(context, active="overview", crumbs=[Crumb(_("总览"))])

@@ -55,7 +55,6 @@ class UnitPage(render.Context):
 
     unit: UnitView
     period: PeriodSwitch
-    query: dict[str, str]
     row: UsageRow | None
     cpu: Allocation
     memory: Allocation
@@ -68,7 +67,6 @@ class UnitPage(render.Context):
     peers_url: str
     resources_url: str
     exports: tuple[tables.ExportLink, ...]
-    filter_text: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,6 @@ def unit_page(code: str, view: UsageView) -> HTMLResponse:
     context = UnitPage(
         unit=unit,
         period=period_switch(path, period, {}, _),
-        query=period.query,
         row=row,
         cpu=allocation(row, then, "vcpu_allocated", "cpu_avg_pct", "cpu_p95_pct"),
         memory=allocation(row, then, "mem_allocated_bytes", "mem_avg_pct", "mem_p95_pct"),
@@ -124,7 +121,6 @@ def unit_page(code: str, view: UsageView) -> HTMLResponse:
         peers_url=render.link(f"{path}/peers", period.query),
         resources_url=render.link(f"{path}/resources", period.query),
         exports=usage_exports(period, "resource", code, _),
-        filter_text="",
     )
     crumbs = [Crumb(_("单位用量"), render.link("/units", period.query))]
     return view.page(context, active="units", crumbs=[*crumbs, Crumb(unit.name)])
