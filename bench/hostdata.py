@@ -8,12 +8,14 @@ some with office hours, some with nightly jobs, a few busy all day.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from collectors.catalog import HOST
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 KINDS = ("idle", "office", "nightly", "busy")
 SHARES = (0.55, 0.27, 0.13, 0.05)
 GIB = 1 << 30
@@ -23,7 +25,7 @@ LOOKS = 12
 
 def host(
     seed: int, start_ms: int, minutes: int, *, whole_kib: bool = True
-) -> tuple[NDArray[np.int64], Floats, dict[str, NDArray[np.floating]]]:
+) -> tuple[NDArray[np.int64], Floats, dict[str, Floats]]:
     """(time in ms, interval_s, metric to values) of one host; the values have their wire type.
 
     ``whole_kib``: whether the agent rounds a mean of looks at memory back to KiB.
@@ -66,7 +68,8 @@ def activity(kind: str, times: NDArray[np.int64], rng: np.random.Generator) -> F
     busy = base * (1 + 0.25 * slow) * np.exp(rng.normal(0, 0.15, n))
     # Cron, log rotation, backup agents: short spikes on quiet hosts too.
     busy += (rng.random(n) < 0.01) * rng.uniform(0, 0.15, n)
-    return np.clip(busy, 0.001, 0.99)
+    clipped: Floats = np.clip(busy, 0.001, 0.99)
+    return clipped
 
 
 def _walk(rng: np.random.Generator, n: int, step: float, keep: float) -> Floats:
@@ -115,7 +118,8 @@ def _cpu(rng: np.random.Generator, shape: Floats, seconds: Floats) -> dict[str, 
 def _smooth(values: Floats, window: int) -> Floats:
     padded = np.concatenate([np.full(window - 1, values[0]), values])
     sums = np.cumsum(np.insert(padded, 0, 0.0))
-    return (sums[window:] - sums[:-window]) / window
+    smooth: Floats = (sums[window:] - sums[:-window]) / window
+    return smooth
 
 
 def _memory(rng: np.random.Generator, shape: Floats, whole_kib: bool) -> dict[str, Floats]:
@@ -128,7 +132,7 @@ def _memory(rng: np.random.Generator, shape: Floats, whole_kib: bool) -> dict[st
     used = np.rint((used_kib + noise) * looks) / looks * 1024.0
     cached = np.rint((0.2 * total_kib + np.cumsum(rng.normal(0, 40, n))) * looks) / looks * 1024.0
     swap_total = float(rng.choice((0, 2, 4), p=(0.5, 0.2, 0.3))) * GIB
-    swap = np.zeros(n)
+    swap: Floats = np.zeros(n)
     if swap_total and rng.random() < 0.4:
         swap = np.cumsum(rng.random(n) < 0.01) * 4096.0 * 37
     swapping = (rng.random(n) < 0.01) * (swap_total > 0)

@@ -32,11 +32,11 @@ from bench.victoria import (
 from collectors.catalog import HOST
 
 HOSTS = 500
-BATCHES = 240
+BATCHES = 160
 GROUP = 40
 SENDERS = 2
 ROUNDS = 3
-JSON_BATCHES = 60
+JSON_BATCHES = 40
 START_MS = 1_793_491_200_000
 SAMPLES_PER_BATCH = HOSTS * len(HOST.metrics)
 
