@@ -177,7 +177,7 @@ def _own_row(api: Api) -> Table | None:
         **{
             "from": (now - timedelta(minutes=10)).isoformat(),
             "to": (now + timedelta(minutes=1)).isoformat(),
-            "metrics": ",".join(OWN_METRICS),
+            "metric": list(OWN_METRICS),
         },
     )
     latest = {
