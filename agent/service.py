@@ -115,6 +115,9 @@ class Service:
         self._look_for_identity()
         self._begin_salvage()
         wall, monotonic = self._clock.wall(), self._clock.monotonic()
+        self._ticks = Ticks(
+            self._config.collect_interval_s, self._config.collect_subsample_s, wall, monotonic
+        )
         # Not put on the grid: what lies before this moment was not measured.
         self._host.collect(round(wall * 1000), monotonic)
         self._thread = threading.Thread(target=self.shipper.run, name="ship", daemon=True)
@@ -164,6 +167,8 @@ class Service:
         self.shipper.stop()
         if self._thread is not None:
             self._thread.join(timeout=2.0)
+            if not self._thread.is_alive():
+                self.shipper.close()
         self._spool.close()
         self._log.event("info", "stopped", waiting=self._spool.batches)
 
@@ -291,7 +296,6 @@ class Service:
             context,
             connect_s=self._config.ship_connect_s,
             total_s=self._config.ship_total_s,
-            monotonic=self._clock.monotonic,
         )
         if self._spool.owner != identity.agent:
             self._facts_due = True

@@ -182,6 +182,11 @@ class Shipper:
         self._stopped = True
         self._wake.set()
 
+    def close(self) -> None:
+        """Drops the connection; only when ``run`` is over."""
+        if self._requests is not None:
+            self._requests.close()
+
     def run(self) -> None:
         """Until ``stop``; an unforeseen failure is logged and counts as no answer."""
         while not self._stopped:

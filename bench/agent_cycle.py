@@ -1,0 +1,143 @@
+"""The agent against node_exporter: CPU of a cycle and resident memory, in one run.
+
+A real ``yunxun-agent run`` measures, spools with fsync and ships over TLS to a small server on this
+machine. Its interval is compressed to INTERVAL_S with as many CPU sub-samples in it as a minute
+has, so a cycle is a minute's whole work. node_exporter is scraped over a fresh connection as often.
+CPU is the scheduler's own count (schedstat) of all threads; RSS is read at the end of each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.identity import Identity, write_identity
+from tests.faults.certificates import make_authority
+from tests.faults.receiver import Receiver
+
+CYCLES = 100
+INTERVAL_S = 1.2
+SUBSAMPLE_S = 0.1
+"""Eleven between two ticks, as 5 s in 60 s."""
+WARM_UP_S = 4.0
+ROOT = Path(__file__).parents[1]
+
+
+def measure(cycles: int = CYCLES) -> dict[str, float]:
+    """Milliseconds of CPU a cycle, megabytes of RSS, and the ratios to node_exporter's.
+
+    ``agent_cycle_ms`` is collect, spool and ship; ``agent_minute_ms`` adds the eleven sub-samples.
+    """
+    with node_exporter() as (exporter, port), tempfile.TemporaryDirectory(dir=ROOT) as folder:
+        with agent(Path(folder) / "plain", INTERVAL_S) as (process, receiver):
+            cycle_ms = cpu_per_cycle(process, receiver, cycles)
+        with agent(Path(folder) / "full", SUBSAMPLE_S) as (process, receiver):
+            minute_ms = cpu_per_cycle(process, receiver, cycles, port)
+            agent_rss = rss_mb(process.pid)
+            before = cpu_ms(exporter.pid)
+        for _ in range(cycles):
+            scrape(port)
+            time.sleep(0.1)
+        scrape_ms = (cpu_ms(exporter.pid) - before) / cycles
+        exporter_rss = rss_mb(exporter.pid)
+    return {
+        "agent_cycle_ms": round(cycle_ms, 2),
+        "agent_minute_ms": round(minute_ms, 2),
+        "node_exporter_scrape_ms": round(scrape_ms, 2),
+        "cycle_ratio": round(cycle_ms / scrape_ms, 3),
+        "minute_ratio": round(minute_ms / scrape_ms, 3),
+        "agent_rss_mb": round(agent_rss, 2),
+        "node_exporter_rss_mb": round(exporter_rss, 2),
+        "rss_ratio": round(agent_rss / exporter_rss, 3),
+    }
+
+
+def cpu_per_cycle(
+    process: subprocess.Popen[bytes], receiver: Receiver, cycles: int, port: int = 0
+) -> float:
+    """CPU milliseconds of the agent for each batch it got home, over ``cycles`` of them."""
+    del port
+    time.sleep(WARM_UP_S)
+    batches, before = len(receiver.seen), cpu_ms(process.pid)
+    while len(receiver.seen) < batches + cycles:
+        time.sleep(0.3)
+    return (cpu_ms(process.pid) - before) / (len(receiver.seen) - batches)
+
+
+@contextlib.contextmanager
+def agent(folder: Path, subsample_s: float) -> Iterator[tuple[subprocess.Popen[bytes], Receiver]]:
+    """A running agent, and the receiver it ships to over TLS."""
+    folder.mkdir()
+    authority = make_authority(folder)
+    environment = {
+        **os.environ,
+        "YUNXUN_AGENT_STATE": str(folder / "state"),
+        "YUNXUN_AGENT_COLLECT_INTERVAL_S": str(INTERVAL_S),
+        "YUNXUN_AGENT_COLLECT_SUBSAMPLE_S": str(subsample_s),
+        "YUNXUN_AGENT_LOG_LEVEL": "warning",
+    }
+    with Receiver(authority.context, authority.ca_pem) as receiver:
+        identity = Identity("a1", "secret", receiver.url, authority.ca_pem, "")
+        write_identity(str(folder / "state"), identity)
+        command = [sys.executable, "-m", "agent", "run"]
+        process = subprocess.Popen(command, env=environment, cwd=ROOT)
+        try:
+            yield process, receiver
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@contextlib.contextmanager
+def node_exporter() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Debian's node_exporter with its default collectors, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    command = ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}"]
+    process = subprocess.Popen([*command, "--log.level=error"], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(50):
+            with contextlib.suppress(OSError):
+                scrape(port)
+                break
+            time.sleep(0.1)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def scrape(port: int) -> int:
+    """One scrape; its bytes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+        size = 0
+        while part := connection.recv(65_536):
+            size += len(part)
+        return size
+
+
+def cpu_ms(pid: int) -> float:
+    """CPU of all threads so far, from the scheduler."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text().split()[0])
+    return total / 1e6
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text[text.index("VmRSS") :].split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    for name, value in measure().items():
+        print(f"{name:26} {value}")
