@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -76,6 +77,7 @@ class IngestServer:
         self.listener.set_inheritable(True)
         self.port: int = self.listener.getsockname()[1]
         self.api: subprocess.Popen[bytes] | None = None
+        self._ready: dict[int, int] = {}
 
     def start(self) -> None:
         metadata().create_all(self.database.engine)
@@ -86,8 +88,15 @@ class IngestServer:
         self.start_api()
 
     def start_api(self) -> None:
-        """The listening socket stays open between api processes, as the supervisor keeps it."""
-        self.api = subprocess.Popen(
+        self.api = self.new_api()
+        self.wait_api(self.api)
+
+    def new_api(self) -> subprocess.Popen[bytes]:
+        """One more api process. The listening socket stays open between them, as the supervisor
+        keeps it."""
+        # The api writes to it once it listens.
+        read, write = os.pipe()
+        api = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
@@ -96,20 +105,25 @@ class IngestServer:
                 str(self.config),
                 "--fd",
                 str(self.listener.fileno()),
+                "--ready",
+                str(write),
             ],
-            pass_fds=(self.listener.fileno(),),
+            pass_fds=(self.listener.fileno(), write),
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
+        os.close(write)
+        self._ready[api.pid] = read
+        return api
 
-    def wait_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if self.request("GET", "/api/v1/ingest/self").status == 401:
-                    return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("the api did not start")
+    def wait_api(self, api: subprocess.Popen[bytes]) -> None:
+        """Until this process takes requests."""
+        descriptor = self._ready.pop(api.pid)
+        try:
+            ready, _, _ = select.select([descriptor], [], [], START_SECONDS)
+            assert ready, "the api did not start"
+            assert os.read(descriptor, 1), f"the api ended: {api.poll()}"
+        finally:
+            os.close(descriptor)
 
     def kill_api(self) -> None:
         assert self.api is not None
@@ -120,6 +134,8 @@ class IngestServer:
         if self.api is not None and self.api.poll() is None:
             self.api.terminate()
             self.api.wait(20)
+        for descriptor in self._ready.values():
+            os.close(descriptor)
         self.listener.close()
         self.samples.close()
         self.engine.stop()
@@ -242,7 +258,6 @@ def running_server(
         metadata().create_all(server.database.engine)
         identities = make_agents(server.database, agents)
         server.start()
-        server.wait_ready()
         yield server, identities
     finally:
         server.stop()
