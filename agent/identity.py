@@ -49,6 +49,10 @@ def write_identity(state: str, identity: Identity) -> None:
         json.dump(identity._asdict(), file)
         file.flush()
         os.fsync(file.fileno())
+        if os.name == "posix" and os.geteuid() == 0:
+            # Enrolled by root, read by the service's user, whom the folder belongs to.
+            owner = os.stat(state)
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
     os.replace(temporary, path)
     folder = os.open(state, os.O_RDONLY)
     try:

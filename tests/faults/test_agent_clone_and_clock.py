@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def minutes(made: Service, world: World, count: int) -> None:
 def apart(rows: list[tuple[int, int]]) -> bool:
     """Whether no two rows cover the same time."""
     rows = sorted(rows)
-    return all(b[0] >= a[1] - 1000 for a, b in zip(rows, rows[1:], strict=False))
+    return all(b[0] >= a[1] - 1000 for a, b in itertools.pairwise(rows))
 
 
 def spans(made: Service) -> list[tuple[int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,7 +33,7 @@ def drive(delays: list[float], interval: float = 60.0) -> tuple[list[float], int
 def test_ticks_stay_on_whole_minutes_for_a_day() -> None:
     ticks, missed = drive([0.8] * 1440)
     assert all(0 <= tick % 60 < 0.1 for tick in ticks)
-    assert [round(b - a) for a, b in zip(ticks, ticks[1:], strict=False)] == [60] * 1439
+    assert [round(b - a) for a, b in itertools.pairwise(ticks)] == [60] * 1439
     assert missed == 0
 
 
@@ -95,7 +97,7 @@ def test_whatever_the_clock_does_no_two_rows_start_within_the_same_interval(
             known = {kind: Eras(known[kind].spans) for kind in known}
         used += [r.time_ms for r in usable([reading(round(wall * 1000))], known, 60.0)]
     used.sort()
-    assert all(b - a >= 59_000 for a, b in zip(used, used[1:], strict=False))
+    assert all(b - a >= 59_000 for a, b in itertools.pairwise(used))
 
 
 def test_a_day_forward_and_back_costs_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_waits_double_up_to_five_minutes(tmp_path: Path) -> None:
     rig = Rig(tmp_path, down)
     put(rig.spool, 0)
     rig.run(7200)
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps[0] < 1.1
     assert gaps[3] > gaps[1]
     assert max(gaps) <= MOST_WAIT_S
