@@ -25,4 +25,46 @@ class Target(NamedTuple):
         return measured >= self.limit if self.at_least else measured <= self.limit
 
 
-TARGETS: tuple[Target, ...] = ()
+TARGETS: tuple[Target, ...] = (
+    Target(
+        "agent: CPU of one collection of the full host set, against a node_exporter scrape",
+        *("agent_collect", "ours_ms", "node_exporter_ms", "ms"),
+        0.2,
+    ),
+    Target(
+        "agent: CPU of a whole cycle (collect, spool with fsync, ship over TLS)",
+        *("agent_cycle", "agent_cycle_ms", "node_exporter_scrape_ms", "ms"),
+        0.5,
+    ),
+    Target(
+        "agent: RSS after 100 collections with spool and TLS in use",
+        *("agent_cycle", "agent_rss_mb", "node_exporter_rss_mb", "MB"),
+        1.1,
+    ),
+    Target(
+        "ingest: 500-row batches × 45 metrics over HTTP, acknowledged durably, against "
+        "VictoriaMetrics importing the same samples",
+        *("ingest_http", "bulk_samples_s", "victoria_samples_s", "samples/s"),
+        3.0,
+        at_least=True,
+    ),
+    Target(
+        "ingest: one-row batches acknowledged durably, one controller, load beside it",
+        *("ingest_http", "one_row_batches_s", "", "batches/s"),
+        2000,
+        at_least=True,
+    ),
+    Target("— its p99 answer", "ingest_http", "one_row_p99_s", "", "s", 3.0),
+    Target(
+        "— the same while an all-units report runs in a loop",
+        *("ingest_http", "one_row_report_batches_s", "", "batches/s"),
+        2000,
+        at_least=True,
+    ),
+    Target("— its p99 answer", "ingest_http", "one_row_report_p99_s", "", "s", 3.0),
+    Target(
+        "bytes per stored sample after merges, agent-like host data",
+        *("compression", "bytes", "victoria_bytes", "B"),
+        1.0,
+    ),
+)

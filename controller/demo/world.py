@@ -130,7 +130,7 @@ def build_fleet() -> list[Vm]:
                     os=chance.choice(SYSTEMS_ON),
                     uuid=str(_uuid(chance)),
                     shape=_shape_of(chance, shape, index, count),
-                    age_days=chance.choice((400, 300, 200, 120, 60, 60, 20)),
+                    age_days=_age(chance),
                     grown=(chance.randrange(8, 20), vcpu * 2) if chance.random() < 0.05 else None,
                 )
             )
@@ -144,6 +144,11 @@ def _shape_of(chance: random.Random, shape: str, index: int, count: int) -> str:
     if index == count - 2 and chance.random() < 0.12:
         return "stopped"
     return shape
+
+
+def _age(chance: random.Random) -> int:
+    """Most of the fleet is older than the demo's history; one in eight was delivered during it."""
+    return chance.randrange(3, 33) if chance.random() < 1 / 8 else chance.randrange(60, 400)
 
 
 def _uuid(chance: random.Random) -> str:
