@@ -44,9 +44,11 @@ def endpoint(folder: Path) -> Iterator[Samples]:
     # The engine expires rows by the wall clock; these worlds have a clock of their own.
     for_ever = RetentionSettings(raw_days=20_000, five_minute_days=20_000, hourly_days=20_000)
     settings = Settings(data=folder, retention=for_ever)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("YUNXUN_")}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     process = subprocess.Popen(
         [sys.executable, "-m", "controller.store.embedded", "--data", str(folder)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment,
     )
     announcement = folder / "run" / "samples.json"
     deadline = time.monotonic() + 30
