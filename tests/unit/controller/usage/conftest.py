@@ -23,7 +23,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
 
 
 @pytest.fixture
-def new_world(engine: Samples, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], World]]:
+def new_world(
+    engine: Samples, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], World]]:
     """Makes an empty world at EPOCH + 10 days; an earlier one of the same test is gone then."""
     made: list[World] = []
 

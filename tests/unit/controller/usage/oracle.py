@@ -113,7 +113,9 @@ def unit_figures(
         expected += len(now)
         there = [(h, data[h.resource, time]) for h in now if (h.resource, time) in data]
         filled += len(there)
-        cpu.append(_share([(h.vcpu, h.vcpu * f["cpu"] / 100) for h, f in there], [h.vcpu for h in now]))
+        cpu.append(
+            _share([(h.vcpu, h.vcpu * f["cpu"] / 100) for h, f in there], [h.vcpu for h in now])
+        )
         mem.append(_share([(h.mem, f["mem"]) for h, f in there], [h.mem for h in now]))
         received = [f["rx"] for _, f in there if not math.isnan(f["rx"])]
         if received and len(received) >= 0.8 * len(now):

@@ -111,9 +111,7 @@ class World:
         return self._add(Site(code=code, name=f"中心{code}"), f"site/{code}")
 
     def resource(self, code: str, created: datetime = EPOCH, **fields: Any) -> int:
-        return self._add(
-            Resource(code=code, name=f"机{code}", created=created, **fields), code
-        )
+        return self._add(Resource(code=code, name=f"机{code}", created=created, **fields), code)
 
     def holding(
         self,
