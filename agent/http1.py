@@ -16,6 +16,11 @@ from typing import NamedTuple
 MOST_HEADER = 16 << 10
 MOST_BODY = 256 << 10
 
+LOOK_AGAIN_S = 600.0
+"""Between two looks at the TLS session to resume."""
+MOST_LOOKS = 200
+"""In the life of one client: a megabyte at most, see Client._remember_session."""
+
 UNTRUSTED_CODES = {9: "not valid yet", 10: "expired"}
 """OpenSSL verify codes that a wrong clock on this host also produces."""
 
@@ -128,6 +133,8 @@ class Client:
         self._monotonic = monotonic
         self._socket: socket.socket | None = None
         self._session: ssl.SSLSession | None = None
+        self._session_known = False
+        self._looks, self._looked = 0, 0.0
 
     def request(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
         """Sends one request and reads its whole answer; raises NoAnswerError.
@@ -169,6 +176,7 @@ class Client:
         try:
             if self._socket is None:
                 self._socket = self._connect(deadline)
+                self._session_known = False
             self._left(deadline)
             self._socket.sendall(message)
             answer, keep = self._read(deadline)
@@ -180,12 +188,28 @@ class Client:
             raise NoAnswerError("tls", f"TLS: {error.reason or error}") from None
         except OSError as error:
             raise NoAnswerError("cut", f"connection lost: {error.strerror or error}") from None
-        if self._context is not None and isinstance(self._socket, ssl.SSLSocket):
-            # TLS 1.3 hands the ticket over after the handshake: now it is there.
-            self._session = self._socket.session
+        self._remember_session()
         if not keep:
             self.close()
         return answer
+
+    def _remember_session(self) -> None:
+        """Keeps a session to resume, a new one only when the last was not accepted.
+
+        Taken after an answer, as TLS 1.3 hands the ticket over after the handshake. Each look at
+        ``session`` leaks some 5 KB in CPython 3.11 (measured; the copy is never freed), so looks
+        are few and far between, and counted.
+        """
+        tls = self._socket
+        if self._session_known or not isinstance(tls, ssl.SSLSocket):
+            return
+        self._session_known = True
+        if tls.session_reused or self._looks >= MOST_LOOKS:
+            return
+        now = self._monotonic()
+        if self._session is None or now - self._looked >= LOOK_AGAIN_S:
+            self._session, self._looked = tls.session, now
+            self._looks += 1
 
     def _left(self, deadline: float) -> None:
         left = deadline - self._monotonic()

@@ -92,8 +92,10 @@ def serve_once(*pieces: bytes) -> int:
         ([b"HTTP/1.1 200 OK\r\nContent-", b"Length: 2\r\n\r", b"\no", b"k"], b"ok"),
         ([b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"], b"ok"),
         (
-            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk"]
-            + [b"\r\n0\r\n\r\n"],
+            [
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk",
+                b"\r\n0\r\n\r\n",
+            ],
             b"ok",
         ),
         ([b"HTTP/1.0 200 OK\r\n\r\no", b"k"], b"ok"),
