@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pc_csv
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -114,19 +115,19 @@ class SampleFile:
             return "skip"
 
         try:
-            reader = pc_csv.open_csv(
+            reader = pa_csv.open_csv(
                 self.path,
-                read_options=pc_csv.ReadOptions(
+                read_options=pa_csv.ReadOptions(
                     use_threads=False,
                     block_size=BLOCK_BYTES,
                     column_names=names,
                     skip_rows=1,
                     encoding=self._encoding,
                 ),
-                parse_options=pc_csv.ParseOptions(
+                parse_options=pa_csv.ParseOptions(
                     delimiter=self._delimiter, ignore_empty_lines=False, invalid_row_handler=ragged
                 ),
-                convert_options=pc_csv.ConvertOptions(
+                convert_options=pa_csv.ConvertOptions(
                     column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
                 ),
             )
@@ -144,7 +145,7 @@ class SampleFile:
                 raise UnreadableError(f"{self.name}, after row {last}: {error}") from None
             numbers = _numbers(last + 1, batch.num_rows, skipped)
             last = int(numbers[-1]) if len(numbers) else last
-            yield Block(pa.Table.from_batches([batch]), numbers)
+            yield _without_blank_lines(Block(pa.Table.from_batches([batch]), numbers))
 
     def _workbook(self) -> tuple[list[str], list[tuple[int, tuple[Any, ...]]]]:
         with self.path.open("rb") as file:
@@ -163,6 +164,16 @@ class SampleFile:
             for i, name in enumerate(names)
         }
         yield Block(pa.table(columns), np.array([number for number, _ in rows], np.int64))
+
+
+def _without_blank_lines(block: Block) -> Block:
+    """Empty lines were read, so that the row numbers are right; now they go."""
+    blank = np.ones(block.table.num_rows, bool)
+    for column in block.table.columns:
+        blank &= np.asarray(pc.equal(column, ""))
+        if not blank.any():
+            return block
+    return Block(block.table.filter(pa.array(~blank)), block.numbers[~blank])
 
 
 def _numbers(first: int, count: int, skipped: list[int]) -> NDArray[np.int64]:
