@@ -11,6 +11,7 @@ from controller.web.errors import problem_page
 from controller.web.freshness import Memory
 from controller.web.pages import account, agents, data, overview, resources, system, unit, units
 from controller.web.render import STATIC
+from controller.web.reports import Reports
 
 PAGES = (account, overview, units, unit, resources, agents, system, data)
 """Every module with pages; a new one is added here."""
@@ -44,4 +45,5 @@ def install(app: FastAPI) -> None:
     """Adds the console to ``app``: after the API's routers, once."""
     app.state.problem_page = problem_page
     app.state.freshness = Memory()
+    app.state.reports = Reports()
     app.include_router(router())

@@ -28,8 +28,10 @@ from controller.access.roles import BOUND
 from controller.access.scope import Scope
 from controller.errors import request_id
 from controller.runtime import Runtime
+from controller.usage.model import UsageQuery, UsageReport
 from controller.web import freshness, language, period, render, shell
 from controller.web.language import Text
+from controller.web.reports import Reports
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class View:
         return period.parse(
             query.get("period", ""), query.get("from", ""), query.get("to", ""), self.now, self.zone
         )
+
+    def report(self, query: UsageQuery, scope: Scope | None = None) -> UsageReport:
+        """A usage report of the reader's scope, or of another for what is told of no one."""
+        reports: Reports = self.request.app.state.reports
+        return reports.read(self.runtime, scope or self.scope, query, self.now)
 
     def page(
         self,

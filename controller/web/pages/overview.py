@@ -11,7 +11,6 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
 
 from controller.usage.model import UsageQuery, UsageRow
-from controller.usage.queries import usage_report
 from controller.web import render, shell, tables
 from controller.web.freshness import AgentCounts, agent_counts
 from controller.web.pages.parts import PeriodSwitch, period_switch, rank_rows, usage_exports
@@ -69,9 +68,7 @@ def overview_page(view: ReaderView) -> Response:
         # "/" is where everybody arrives; whose work is elsewhere is led there.
         return RedirectResponse(shell.home(view.principal), status_code=303)
     _, period = view.text, view.period()
-    report = usage_report(
-        view.runtime, view.scope, UsageQuery(period.since, period.until, by="unit")
-    )
+    report = view.report(UsageQuery(period.since, period.until, by="unit"))
     top = [row for row in report.rows if row.depth == 0]
     first_level = choose(report.rows, "top", "")
     agents = agent_counts(view.runtime, view.scope, view.now)

@@ -61,8 +61,6 @@ class Allocation:
     allocated: float | None
     average_pct: float | None
     p95_pct: float | None
-    change_points: float | None
-    """Average against the period before, in percentage points."""
 
     @property
     def used(self) -> float | None:
@@ -70,11 +68,6 @@ class Allocation:
         if self.allocated is None or self.average_pct is None:
             return None
         return self.allocated * self.average_pct / 100
-
-
-def change(now: float | None, before: float | None) -> float | None:
-    """``now`` - ``before`` where both are known."""
-    return None if now is None or before is None else now - before
 
 
 def rank_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -12,17 +13,16 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from controller.access.scope import CITY
+from controller.inventory.counts import zone_counts
 from controller.inventory.model import UnitView
 from controller.inventory.units import find_unit, list_units
 from controller.problems import NotFound
 from controller.usage.model import UsageQuery, UsageReport, UsageRow
 from controller.usage.peers import Standing, peers_of, standing
-from controller.usage.queries import usage_report
 from controller.web import render, tables
 from controller.web.pages.parts import (
     Allocation,
     PeriodSwitch,
-    change,
     period_switch,
     rank_rows,
     usage_exports,
@@ -32,6 +32,12 @@ from controller.web.shell import Crumb
 from controller.web.view import UsageView, View
 
 router = APIRouter()
+
+LEAST_FOR_MEDIAN = 4
+"""Among fewer, one's own figure and the median tell somebody else's."""
+
+CHANGING = {"cpu": "cpu_avg_pct", "memory": "mem_avg_pct", "disk": "disk_used_pct"}
+"""Figures that are held against the period before."""
 
 RESOURCE_SORTS: dict[str, Callable[[UsageRow], Any]] = {
     "code": lambda row: row.resource,
@@ -60,7 +66,8 @@ class UnitPage(render.Context):
     memory: Allocation
     disk: Allocation
     systems: list[UsageRow]
-    zones: list[UsageRow]
+    zones: list[tuple[str, int]]
+    """(name, resources held at the end of the period)."""
     below: int
     """Units under this one; their resources are counted in."""
     trend_url: str
@@ -71,9 +78,10 @@ class UnitPage(render.Context):
 
 @dataclass(frozen=True)
 class UnitPeers(render.Context):
-    """The ranking card, fetched after the page: it reads every unit's figures.
+    """The comparisons, fetched after the page: with the peers, and with the period before.
 
     Bound readers get their own bar and the median; ``rank`` holds the chart's bars as JSON.
+    ``changes`` are (figure's name, percentage points), put into the figures' heads.
     """
 
     template: ClassVar[str] = "unit_peers.html"
@@ -81,6 +89,7 @@ class UnitPeers(render.Context):
     unit: UnitView
     rank: str
     place: Standing
+    changes: list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -98,24 +107,25 @@ class UnitResources(render.Context):
 @router.get("/units/{code}")
 def unit_page(code: str, view: UsageView) -> HTMLResponse:
     _, period = view.text, view.period()
+    unit = exact_unit(view, code)
     with view.runtime.database.read() as session:
         units = list_units(session, view.scope, period.until)
-        unit = exact_unit(view, code)
-    report = _report(view, period, "unit", code)
-    row = next((row for row in report.rows if row.unit == code), None)
-    before = _report(view, period.before, "unit", code)
-    then = next((each for each in before.rows if each.unit == code), None)
+        zones = zone_counts(session, unit.id, period.until)
     path = f"/units/{quote(code, safe='')}"
-    system_rows = _report(view, period, "system", code).rows
+    # Two questions at once: each waits for the sample store most of its time.
+    with ThreadPoolExecutor(2) as pool:
+        systems = pool.submit(_report, view, period, "system", code)
+        row = _line(_report(view, period, "unit", code), code)
+        system_rows = systems.result().rows
     context = UnitPage(
         unit=unit,
         period=period_switch(path, period, {}, _),
         row=row,
-        cpu=allocation(row, then, "vcpu_allocated", "cpu_avg_pct", "cpu_p95_pct"),
-        memory=allocation(row, then, "mem_allocated_bytes", "mem_avg_pct", "mem_p95_pct"),
-        disk=allocation(row, then, "disk_allocated_bytes", "disk_used_pct", None),
+        cpu=allocation(row, "vcpu_allocated", "cpu_avg_pct", "cpu_p95_pct"),
+        memory=allocation(row, "mem_allocated_bytes", "mem_avg_pct", "mem_p95_pct"),
+        disk=allocation(row, "disk_allocated_bytes", "disk_used_pct", None),
         systems=tables.ordered(system_rows, lambda each: each.vcpu_allocated, descending=True),
-        zones=_report(view, period, "zone", code).rows,
+        zones=zones,
         below=len(_below(code, units)),
         trend_url=render.link(f"/web-data{path}/trend", period.query),
         peers_url=render.link(f"{path}/peers", period.query),
@@ -132,12 +142,18 @@ def unit_peers(code: str, view: UsageView) -> HTMLResponse:
     unit = exact_unit(view, code)
     with view.runtime.database.read() as session:
         peers = peers_of(code, list_units(session, CITY, period.until))
-    # The one place that reads beyond a bound reader's scope: what leaves it is a place and two
-    # medians, never another's name or figure.
-    report = usage_report(view.runtime, CITY, UsageQuery(period.since, period.until, by="unit"))
+    # The one place that reads beyond a bound reader's scope: what leaves it is a place and the
+    # median of several, never another's name or figure.
+    everyone = UsageQuery(period.since, period.until, by="unit")
+    with ThreadPoolExecutor(2) as pool:
+        before = pool.submit(_report, view, period.before, "unit", code)
+        report = view.report(everyone, CITY)
+        then = _line(before.result(), code)
     rows = [row for row in report.rows if row.unit in peers]
     place = standing(code, rows)
     if view.bound:
+        if place.of < LEAST_FOR_MEDIAN:
+            place = replace(place, median_cpu_pct=None, median_mem_pct=None)
         own = [row for row in rows if row.unit == code]
         middle = replace(
             UsageRow(unit=None, unit_name=view.text("同类单位中位数")),
@@ -146,7 +162,8 @@ def unit_peers(code: str, view: UsageView) -> HTMLResponse:
         bars = _without_links(rank_rows([*own, middle], code, period))
     else:
         bars = rank_rows(_around(rows, code), code, period)
-    return view.fragment(UnitPeers(unit=unit, rank=bars, place=place))
+    changes = _changes(_line(report, code), then)
+    return view.fragment(UnitPeers(unit=unit, rank=bars, place=place, changes=changes))
 
 
 @router.get("/units/{code}/resources")
@@ -180,22 +197,30 @@ def exact_unit(view: View, code: str) -> UnitView:
     return unit
 
 
-def allocation(
-    row: UsageRow | None, before: UsageRow | None, allocated: str, average: str, p95: str | None
-) -> Allocation:
-    """A figure of the page from the named fields of the unit's line and the one before."""
-    now_pct = getattr(row, average) if row else None
+def allocation(row: UsageRow | None, allocated: str, average: str, p95: str | None) -> Allocation:
+    """A figure of the page from the named fields of the unit's line."""
+    if row is None:
+        return Allocation(None, None, None)
     return Allocation(
-        getattr(row, allocated) if row else None,
-        now_pct,
-        getattr(row, p95) if row and p95 else None,
-        change(now_pct, getattr(before, average) if before else None),
+        getattr(row, allocated), getattr(row, average), getattr(row, p95) if p95 else None
     )
 
 
+def _line(report: UsageReport, code: str) -> UsageRow | None:
+    return next((row for row in report.rows if row.unit == code), None)
+
+
+def _changes(row: UsageRow | None, before: UsageRow | None) -> list[tuple[str, float]]:
+    found = []
+    for name, field in CHANGING.items():
+        now, then = getattr(row, field, None), getattr(before, field, None)
+        if now is not None and then is not None:
+            found.append((name, now - then))
+    return found
+
+
 def _report(view: View, period: Period, by: Any, unit: str) -> UsageReport:
-    query = UsageQuery(period.since, period.until, by=by, unit=unit)
-    return usage_report(view.runtime, view.scope, query)
+    return view.report(UsageQuery(period.since, period.until, by=by, unit=unit))
 
 
 def _below(code: str, units: Sequence[UnitView]) -> set[str]:

@@ -11,7 +11,6 @@ from fastapi.responses import HTMLResponse
 
 from controller.inventory.units import list_units
 from controller.usage.model import UsageQuery, UsageRow
-from controller.usage.queries import usage_report
 from controller.web import render, tables
 from controller.web.pages.parts import (
     PeriodSwitch,
@@ -71,9 +70,7 @@ class UnitsPage(render.Context):
 def units_page(view: UsageView) -> HTMLResponse:
     _, asked = view.text, view.request.query_params
     period = view.period()
-    report = usage_report(
-        view.runtime, view.scope, UsageQuery(period.since, period.until, by="unit")
-    )
+    report = view.report(UsageQuery(period.since, period.until, by="unit"))
     with view.runtime.database.read() as session:
         registered = len(list_units(session, view.scope, view.now))
     level = "all" if asked.get("level") == "all" else "top"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,17 +54,24 @@ class Console:
     url: str
     runtime: Runtime
 
+    sessions: dict[str, tuple[httpx.Cookies, str]] = field(default_factory=dict)
+    """Cookie and CSRF token of those who are signed in already: passwords are slow on purpose."""
+
     @contextmanager
-    def client(self, username: str) -> Iterator[httpx.Client]:
+    def client(self, username: str, *, fresh: bool = False) -> Iterator[httpx.Client]:
         """A signed-in client that follows no redirects; its CSRF token is in every request."""
         with httpx.Client(base_url=self.url, trust_env=False, timeout=60) as client:
             client.headers["accept"] = "text/html"
-            answer = client.post("/login", data={"username": username, "password": PASSWORD})
-            assert answer.status_code == 303, answer.text
-            page = client.get("/password").text
-            client.headers["x-csrf-token"] = page.split('name="csrf_token" value="')[1].split('"')[
-                0
-            ]
+            if fresh or username not in self.sessions:
+                answer = client.post("/login", data={"username": username, "password": PASSWORD})
+                assert answer.status_code == 303, answer.text
+                page = client.get("/password").text
+                csrf = page.split('name="csrf_token" value="')[1].split('"')[0]
+                if not fresh:
+                    self.sessions[username] = client.cookies, csrf
+            else:
+                client.cookies, csrf = self.sessions[username]
+            client.headers["x-csrf-token"] = csrf
             yield client
 
 
@@ -189,6 +196,8 @@ def _measure(runtime: Runtime, ids: list[int], now: datetime) -> None:
                 "disk_used_bytes": np.full(count, 90 * GIB),
                 "disk_total_bytes": np.full(count, 200 * GIB),
                 "disk_used_pct": np.full(count, 45.0),
+                "disk_read_bytes_s": busy * 1e3,
+                "disk_write_bytes_s": busy * 2e3,
                 "net_rx_bytes_s": busy * 1e4,
                 "net_tx_bytes_s": busy * 2e4,
                 "net6_rx_bytes_s": busy * 1e3,

@@ -27,7 +27,15 @@ def _tab(browser: Browser, width: int) -> Iterator[tuple[Page, list[str]]]:
         ),
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on(
+        "requestfailed",
+        # A request that the next page cut short is no complaint.
+        lambda request: (
+            complaints.append(f"{request.failure}: {request.url}")
+            if request.failure != "net::ERR_ABORTED"
+            else None
+        ),
+    )
     try:
         yield page, complaints
     finally:
@@ -44,8 +52,9 @@ def _sign_in(page: Page, console: Console, username: str, language: str) -> None
 
 def _settled(page: Page) -> None:
     """Everything fetched and every chart drawn, and nothing wider than the window."""
-    page.wait_for_load_state("networkidle")
-    expect(page.locator("[data-chart][data-drawn=loading]")).to_have_count(0)
+    page.wait_for_load_state("load")
+    waiting = ".yx-loading, .htmx-request, [data-chart]:not([data-drawn]), [data-drawn=loading]"
+    expect(page.locator(waiting)).to_have_count(0)
     wider = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
@@ -93,7 +102,7 @@ def test_an_operator_walks_from_the_city_to_one_host(
         _settled(page)
         expect(page.locator("canvas")).to_have_count(6)
         expect(page.locator("body")).to_contain_text("Phytium FT-2000+")
-        for window in ("1h", "6h", "7d", "30d", "90d"):
+        for window in ("1h", "90d"):
             page.goto(f"{console.url}/resources/vm-czj-0?window={window}")
             _settled(page)
         if language == "en":
@@ -138,9 +147,9 @@ def test_an_operator_lets_a_host_in_and_out(browser: Browser, console: Console) 
         expect(page.locator("#command")).to_contain_text(re.compile(r"echo 'yx1\.[\w-]+'"))
 
         page.goto(f"{console.url}/agents")
-        page.click("tr:has-text('host-wjw') >> text=批准")
+        page.click("tr:has-text('host-wjw') >> button:text-is('批准')")
         expect(page.locator("[role=status]")).to_contain_text("已批准")
-        page.click("tr:has-text('host-wjw') >> text=吊销")
+        page.click("tr:has-text('host-wjw') >> button:text-is('吊销')")
         page.locator("#confirm.show").wait_for()
         expect(page.locator("#confirm")).to_contain_text("host-wjw")
         page.click("#confirm button[type=submit]")
@@ -169,7 +178,7 @@ def test_each_administrator_finds_their_own_pages(browser: Browser, console: Con
         _sign_in(page, console, "sec", "zh")
         page.wait_for_url(re.compile("/system/users"))
         _settled(page)
-        page.click("text=新建用户")
+        page.click(".yx-tools >> text=新建用户")
         page.locator("#new-user.show").wait_for()
         assert not page.locator("[data-unit-field]").is_visible()
         page.select_option("#role", "unit")
