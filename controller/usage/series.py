@@ -229,7 +229,8 @@ def _places(answer: Columns, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 def _spread(answer: Columns, column: str, place: NDArray[np.int64], count: int) -> Optionals:
     """The column at its places, None elsewhere and for NaN."""
     full = np.full(count, np.nan)
-    full[place] = np.asarray(answer.get(column, []), np.float64)
+    # More digits than Float32 holds would only be noise on the wire.
+    full[place] = np.round(np.asarray(answer.get(column, []), np.float64), 4)
     return [
         None if gap else value for gap, value in zip(np.isnan(full), full.tolist(), strict=True)
     ]
