@@ -72,7 +72,10 @@ def unit_data(code: str, view: UsageView) -> dict[str, Any]:
 def _trend_answer(view: View, period: Period, trend: Trend) -> dict[str, Any]:
     seen = trend.cpu_used_cores
     answer = _answer(view, period.since, period.until, trend.step_s, trend.times, seen)
-    return answer | {"charts": trend_charts(trend, view.text)}
+    # Before anything was allocated there was nothing to measure.
+    known = [t for t, held in zip(trend.times, trend.vcpu_allocated, strict=True) if held]
+    missed = since_then(answer["gaps"], known[0] if known else answer["since"])
+    return answer | {"charts": trend_charts(trend, view.text), "gaps": missed}
 
 
 @router.get("/resources/{code}")
@@ -134,7 +137,10 @@ def resource_data(code: str, view: UsageView, window: str = "") -> dict[str, Any
             line("v6", _("IPv6 收发"), _bits(_sum(get("net6_rx_bytes_s"), get("net6_tx_bytes_s")))),
         ),
     }
-    return _answer(view, since, until, series.step_s, series.times, cpu_seen) | {"charts": charts}
+    answer = _answer(view, since, until, series.step_s, series.times, cpu_seen)
+    # What did not exist yet cannot be missing.
+    begun = int(resource.created.timestamp())
+    return answer | {"charts": charts, "gaps": since_then(answer["gaps"], begun)}
 
 
 def trend_charts(trend: Trend, _: Text) -> dict[str, Any]:
@@ -195,6 +201,11 @@ def gaps(
     if covered and until - at > 2 * step:
         found.append([at, until])
     return found
+
+
+def since_then(found: list[list[int]], begun: int) -> list[list[int]]:
+    """The parts of gaps from ``begun`` on."""
+    return [[max(start, begun), end] for start, end in found if end > begun]
 
 
 def _answer(

@@ -85,10 +85,10 @@
       return clock === "00:00" ? day : clock;
     };
   }
-  // About four steps up to max, whole in the unit: bytes in powers of two, not of ten.
+  // About five steps up to max, whole in the unit: bytes in powers of two, not of ten.
   function valueStep(max, kind) {
     if (!(max > 0)) return 1;
-    const rough = max / 4;
+    const rough = max / 5;
     if (kind === "bytes") {
       const power = 1024 ** Math.floor(Math.log(rough) / Math.log(1024));
       const ten = [1, 2, 2.5, 5, 10, 20, 25, 50, 100, 200, 250];

@@ -32,3 +32,8 @@ def test_nothing_at_all_is_said_by_the_chart_and_not_by_one_grey_field() -> None
 
 def test_values_are_shortened_to_what_a_screen_can_show() -> None:
     assert data.line("used", "x", [1 / 3, None])["values"] == [0.3333333, None]
+
+
+def test_what_did_not_exist_yet_is_not_missing() -> None:
+    assert data.since_then([[0, 100], [200, 300]], 50) == [[50, 100], [200, 300]]
+    assert data.since_then([[0, 100], [200, 300]], 100) == [[200, 300]]
