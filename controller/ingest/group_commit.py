@@ -27,10 +27,13 @@ from controller.store.samples import SamplesError, SamplesFull, SamplesUnavailab
 
 log = logging.getLogger("yunxun.ingest")
 
-MOST_ROWS = 60_000
-"""Rows after which a block goes without waiting for its time."""
+EAGER_ROWS = 60_000
+"""Rows after which a block goes without waiting for its time, if it may go at all."""
+MOST_ROWS = 250_000
+"""Rows of one block. While blocks are on their way the next one grows: the engine merges small
+parts again and again, so larger blocks cost it less per row (half, at four times the rows)."""
 MOST_BATCHES_QUEUED = 20_000
-MOST_BYTES_QUEUED = 96 << 20
+MOST_BYTES_QUEUED = 128 << 20
 AT_ONCE = 2
 """Blocks on their way at one time: one is decoded while the other waits for the disk."""
 INSERT_SECONDS = 30.0
@@ -64,6 +67,8 @@ class _Queue:
     waiting: list[_Waiting] = field(default_factory=list)
     rows: int = 0
     timer: asyncio.TimerHandle | None = None
+    due: bool = False
+    """Whether the oldest batch has waited its time."""
 
 
 class GroupCommit:
@@ -85,7 +90,6 @@ class GroupCommit:
         self._future_ms = future_minutes * 60_000
         self._queues: dict[str, _Queue] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(AT_ONCE)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ingest")
         self.queued = 0
         self.queued_bytes = 0
@@ -104,33 +108,55 @@ class GroupCommit:
         queue.rows += part.rows
         self.queued += 1
         self.queued_bytes += len(part.payload)
-        if queue.rows >= MOST_ROWS:
-            self._send(table, queue)
-        elif queue.timer is None:
-            queue.timer = loop.call_later(self._wait, self._send, table, queue)
+        if queue.timer is None:
+            queue.timer = loop.call_later(self._wait, self._time_is_up, queue)
+        if queue.rows >= EAGER_ROWS:
+            self._send_what_may()
         try:
             return await answer
         finally:
             self.queued -= 1
             self.queued_bytes -= len(part.payload)
 
-    def _send(self, table: str, queue: _Queue) -> None:
-        if queue.timer is not None:
-            queue.timer.cancel()
-        waiting = queue.waiting
-        queue.waiting, queue.rows, queue.timer = [], 0, None
-        if waiting:
-            task = asyncio.get_running_loop().create_task(self._run(table, waiting))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+    def _time_is_up(self, queue: _Queue) -> None:
+        queue.due = True
+        self._send_what_may()
+
+    def _send_what_may(self) -> None:
+        for table, queue in self._queues.items():
+            while len(self._running) < AT_ONCE and (queue.due or queue.rows >= EAGER_ROWS):
+                waiting = self._take(queue)
+                task = asyncio.get_running_loop().create_task(self._run(table, waiting))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._send_what_may()
+
+    def _take(self, queue: _Queue) -> list[_Waiting]:
+        """The next block's batches, oldest first; what is left keeps its turn."""
+        rows, count = 0, 0
+        for each in queue.waiting:
+            if count and rows + each.part.rows > MOST_ROWS:
+                break
+            rows += each.part.rows
+            count += 1
+        taken, queue.waiting = queue.waiting[:count], queue.waiting[count:]
+        queue.rows -= rows
+        if not queue.waiting:
+            queue.due = False
+            if queue.timer is not None:
+                queue.timer.cancel()
+                queue.timer = None
+        return taken
 
     async def _run(self, table: str, waiting: list[_Waiting]) -> None:
         loop = asyncio.get_running_loop()
         parts = [each.part for each in waiting]
         answers: list[Outcome | Problem]
         try:
-            async with self._slots:
-                answers = await loop.run_in_executor(self._threads, self._commit, table, parts)
+            answers = await loop.run_in_executor(self._threads, self._commit, table, parts)
         except Exception:
             log.exception("a block of %d batches was not committed", len(parts))
             answers = [try_later(503, "not stored", "an unexpected error; see the log")] * len(
@@ -200,10 +226,12 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Stores what waits; call it when no more batches come."""
-        for table, queue in self._queues.items():
-            self._send(table, queue)
+        for queue in self._queues.values():
+            queue.due = bool(queue.waiting)
+        self._send_what_may()
         while self._running:
             await asyncio.wait(self._running)
+            await asyncio.sleep(0)  # for the callbacks that send what still waits
         self._threads.shutdown(wait=True)
 
 
