@@ -90,8 +90,10 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         database.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Closed with its module: Playwright's event loop stays on the thread as long as it is open,
+    and a later test could not run one of its own."""
     assert Path(BROWSER).exists(), "Debian package chromium is missing"
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
