@@ -18,7 +18,7 @@ from controller.children import samples_child
 from controller.prepare import close_runtime, open_runtime, prepare_database, prepare_samples
 from controller.runtime import Runtime
 from controller.settings import Settings
-from controller.supervisor import StartError, listen
+from controller.supervisor import StartError, listen, needs_tls, own_url
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def own_server(settings: Settings) -> Iterator[tuple[str, str]]:
     The caller holds the folder's lock. Raises PrepareError, StartError.
     """
     logs.setup("yunxun", logging.WARNING)
-    runtime = open_runtime(settings)
+    runtime = open_runtime(_reached_as_served(settings))
     child = samples_child(settings, folder.write_settings(settings))
     if child is not None:
         child.start()
@@ -43,6 +43,14 @@ def own_server(settings: Settings) -> Iterator[tuple[str, str]]:
         if child is not None:
             child.terminate()
             child.wait(10)
+
+
+def _reached_as_served(settings: Settings) -> Settings:
+    """``settings`` that name the server's address: an enrolment token outlives this process."""
+    if settings.public_url or needs_tls(settings):
+        return settings
+    url = own_url(settings, settings.port, tls=False)
+    return settings.model_copy(update={"public_url": url})
 
 
 @contextmanager

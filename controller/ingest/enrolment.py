@@ -10,8 +10,11 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import socket
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 from sqlmodel import Session, col
@@ -20,6 +23,7 @@ from controller.access import audit
 from controller.access.principal import Principal
 from controller.access.scope import Scope
 from controller.access.secrets import hash_secret, new_secret
+from controller.ingest.authority import local_addresses
 from controller.ingest.tables import Agent, EnrolmentToken
 from controller.inventory.matching import create_resource_for_agent, match_resource
 from controller.inventory.tables import Resource
@@ -66,8 +70,40 @@ class Machine(NamedTuple):
 
 
 def controller_url(settings: Settings, asked: str) -> str:
-    """Where agents reach the controller: as it is set, else as the administrator reached it."""
-    return (settings.public_url or asked).rstrip("/")
+    """Where agents reach the controller: as it is set, else as the administrator reached it.
+
+    Over loopback (a command on the data folder, a browser on the host itself) that is an address
+    no other host can use: then it is the one listened on, or this host's towards the network.
+    """
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    listens = settings.host.strip("[]")
+    if _is_loopback(listens) or not _is_loopback(urlsplit(asked).hostname or ""):
+        return asked.rstrip("/")
+    host = listens if listens not in _EVERYWHERE else _towards_network(listens)
+    return f"https://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _towards_network(listens: str) -> str:
+    """Our address for others, IPv4 before IPv6; our name where there is none."""
+    hostname = socket.gethostname()
+    addresses = [ip_address(each.partition("%")[0]) for each in local_addresses(hostname)]
+    usable = [
+        each
+        for each in addresses
+        if not each.is_loopback and (each.version == 4 or listens == "::")
+    ]
+    return str(min(usable, key=lambda each: each.version)) if usable else hostname
 
 
 def token_text(url: str, fingerprint: str, secret: str) -> str:

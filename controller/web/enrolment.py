@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from controller.ingest import enrolment
 from controller.ingest.authority import fingerprint_of, read_ca
 from controller.settings import Settings
 
 
 def controller_url(request: Request, settings: Settings) -> str:
     """Where agents reach us: as set, else as this browser does."""
-    return settings.public_url or f"{request.url.scheme}://{request.url.netloc}"
+    return enrolment.controller_url(settings, f"{request.url.scheme}://{request.url.netloc}")
 
 
 def pinned_fingerprint(settings: Settings, url: str) -> str:

@@ -21,6 +21,7 @@ from controller.ingest.tables import Agent, EnrolmentToken, SetAside
 from controller.inventory.tables import Holding, Resource, Unit, UnitVersion
 from controller.problems import NotFound, Problem
 from controller.schema import metadata
+from controller.settings import Settings
 from controller.store.relational import Database, connect
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -279,3 +280,38 @@ def test_what_is_set_aside_adds_up_and_stays_bounded(database: Database) -> None
     assert (future.count, future.from_time) == (150, NOW)
     assert future.to_time == future.last_seen == NOW + timedelta(minutes=149)
     assert "\n" not in "".join(row.subject for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked", "told"),
+    [
+        # On the host itself, of a server that others reach: an address that others can use.
+        ({"host": "0.0.0.0"}, "https://127.0.0.1:8090/", "https://10.1.2.3:8090"),
+        ({"host": "::"}, "https://[::1]:8090/", "https://10.1.2.3:8090"),
+        ({"host": "10.9.9.9", "port": 443}, "https://localhost:443/", "https://10.9.9.9:443"),
+        ({"host": "fd00::9"}, "http://127.0.0.1:33333/", "https://[fd00::9]:8090"),
+        # As the administrator reached it.
+        ({"host": "0.0.0.0"}, "https://yunxun.example:8090/", "https://yunxun.example:8090"),
+        ({"host": "127.0.0.1"}, "http://127.0.0.1:8090/", "http://127.0.0.1:8090"),
+        # As it is set.
+        (
+            {"host": "::", "public_url": "https://y.example/"},
+            "https://[::1]:1/",
+            "https://y.example",
+        ),
+    ],
+)
+def test_a_token_names_an_address_that_other_hosts_can_reach(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], asked: str, told: str
+) -> None:
+    addresses = ["127.0.1.1", "fd00::7", "10.1.2.3"]
+    monkeypatch.setattr(enrolment, "local_addresses", lambda _hostname: addresses)
+    assert enrolment.controller_url(Settings(**settings), asked) == told
+
+
+def test_a_host_with_ipv6_alone_is_named_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enrolment, "local_addresses", lambda _hostname: ["::1", "fd00::7"])
+    assert (
+        enrolment.controller_url(Settings(host="::"), "https://[::1]:8090")
+        == "https://[fd00::7]:8090"
+    )
