@@ -41,7 +41,7 @@ At = Annotated[
     datetime | None,
     Query(description="The moment asked about; default now. Without a zone: Asia/Shanghai."),
 ]
-PageNumber = Annotated[int, Query(ge=1, description="From 1.")]
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")]
 PageSize = Annotated[int, Query(ge=1, le=resources.MAX_PAGE_SIZE, description="Items per page.")]
 
 FORM_OVERHEAD = 64 * 1024
