@@ -27,9 +27,10 @@ from controller.access.deps import (
     resolve_scope,
 )
 from controller.access.principal import Principal
-from controller.ingest import agents, authority, bookkeeping, enrolment, rows
+from controller.ingest import agents, authority, documents, enrolment, rows
 from controller.ingest.directory import Known
 from controller.ingest.door import PATH, Door, DoorMiddleware, refuse_state
+from controller.ingest.metrics import IngestMetrics
 from controller.ingest.request import Body
 from controller.problems import Problem
 from controller.runtime import Runtime
@@ -53,11 +54,15 @@ def door_of(app: FastAPI) -> Door:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens the door with the application and closes it after the last request."""
-    await door_of(app).start()
+    door = door_of(app)
+    await door.start()
+    figures = IngestMetrics(door)
+    app.state.metrics.register(figures)
     try:
         yield
     finally:
-        await door_of(app).close()
+        app.state.metrics.unregister(figures)
+        await door.close()
         app.state.ingest_door = None
 
 
@@ -370,7 +375,7 @@ def _machine(body: bytes) -> enrolment.Machine:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Problem(422, "bad enrolment", f"{where or 'body'}: {first['msg']}") from None
-    bookkeeping.check_documents([records.Document("facts", 0, told.facts)])
+    documents.check_documents([records.Document("facts", 0, told.facts)])
     texts = [told.instance_uuid or "", *told.addresses]
     if not all(records.is_text(text) for text in texts):
         raise Problem(422, "bad enrolment", "instance_uuid or addresses: not text")

@@ -7,7 +7,6 @@ are the exception: their effect is this register, so they are answered after its
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,14 +17,11 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
-from collectors.records import BatchId, Document
 from controller.ingest import set_aside
 from controller.ingest.acknowledgements import Conflict, Ledger, Mark
 from controller.ingest.directory import MOST_EPOCHS
 from controller.ingest.tables import Agent, AgentEpoch
-from controller.problems import Problem
 
-MOST_FACTS_BYTES = 256 << 10
 _CHUNK = 500
 
 
@@ -87,7 +83,7 @@ def _write_ledgers(session: Session, rows: list[dict[str, Any]], written: Writte
         return
     stored = {
         (ledger.agent, ledger.epoch): ledger
-        for ledger in _read(session, {row["agent_id"] for row in rows})
+        for ledger in read_ledgers(session, {row["agent_id"] for row in rows})
     }
     for row in rows:
         key = (row["agent_id"], row["epoch"])
@@ -103,7 +99,8 @@ def _write_ledgers(session: Session, rows: list[dict[str, Any]], written: Writte
     _forget_old(session, written.ledgers)
 
 
-def _read(session: Session, agents: Iterable[str]) -> list[Ledger]:
+def read_ledgers(session: Session, agents: Iterable[str]) -> list[Ledger]:
+    """All spools of the agents as they were last written, locked until the commit."""
     ledgers: list[Ledger] = []
     ids = sorted(agents)
     for start in range(0, len(ids), _CHUNK):
@@ -178,103 +175,6 @@ def _write_sightings(session: Session, sightings: list[Sighting]) -> None:
         .values(last_seen=bindparam("at", type_=table.c.last_seen.type), address=bindparam("from")),
         [{"of": s.agent, "at": s.last_seen, "from": s.address} for s in sightings],
     )
-
-
-class Delivery(NamedTuple):
-    """One batch of documents."""
-
-    id: BatchId
-    digest: str
-    documents: list[Document]
-    arrived: datetime
-
-
-def check_documents(documents: list[Document]) -> None:
-    """Raises Problem 422 for a document that cannot be kept."""
-    for document in documents:
-        try:
-            text = json.dumps(document.body, allow_nan=False, ensure_ascii=False)
-            size = len(text.encode())
-        except UnicodeEncodeError:
-            raise Problem(422, "bad document", f"{document.kind}: not text") from None
-        except (ValueError, RecursionError):
-            raise Problem(422, "bad document", f"{document.kind}: NaN, or nested deep") from None
-        if "\\u0000" in text:
-            raise Problem(422, "bad document", f"{document.kind}: not text")
-        if size > MOST_FACTS_BYTES:
-            raise Problem(
-                422, "bad document", f"{document.kind}: over {MOST_FACTS_BYTES} bytes of JSON"
-            )
-
-
-def deliver(
-    session: Session, deliveries: list[Delivery], subjects: set_aside.Subjects, now: datetime
-) -> None:
-    """Takes documents in, each exactly once, inside the caller's transaction."""
-    ledgers = {
-        (ledger.agent, ledger.epoch): ledger
-        for ledger in _read(session, {each.id.agent for each in deliveries})
-    }
-    counts: dict[set_aside.Key, set_aside.Count] = {}
-    touched: dict[tuple[str, str], Ledger] = {}
-    for each in deliveries:
-        key = (each.id.agent, each.id.epoch)
-        ledger = ledgers.setdefault(key, Ledger(*key, each.arrived))
-        if ledger.holds(each.id.seq):
-            continue
-        for document in each.documents:
-            _take_in(session, each.id.agent, document, counts, now)
-        ledger.note(each.id.seq, each.digest, int(each.arrived.timestamp() * 1000))
-        ledger.store(each.id.seq)
-        touched[key] = ledger
-    if touched:
-        upsert(session, [ledger.row() for ledger in touched.values()])
-    set_aside.write(session, counts, subjects)
-
-
-def _take_in(
-    session: Session,
-    agent: str,
-    document: Document,
-    counts: dict[set_aside.Key, set_aside.Count],
-    now: datetime,
-) -> None:
-    body = document.body
-    match document.kind:
-        case "facts":
-            version = body.get("version") or body.get("agent_version")
-            values: dict[str, Any] = {"facts": body}
-            if isinstance(version, str):
-                values["version"] = set_aside.clean(version)[:40]
-            session.execute(update(Agent).where(col(Agent.id) == agent).values(values))
-        case "loss":
-            set_aside.merge(
-                counts,
-                set_aside.LOSS,
-                agent,
-                str(body.get("reason", "")),
-                _count(body.get("rows")),
-                now,
-                _moment(body.get("from_ms")),
-                _moment(body.get("to_ms")),
-            )
-        case "collector_failed":
-            subject = f"{body.get('collector', '')}: {body.get('error', '')}"
-            at = _moment(document.time_ms)
-            set_aside.merge(counts, set_aside.COLLECTOR_FAILED, agent, subject, 1, now, at, at)
-        case _:
-            set_aside.merge(counts, set_aside.UNKNOWN_DOCUMENT, agent, document.kind, 1, now)
-
-
-def _count(value: Any) -> int:
-    return min(max(int(value), 0), 1 << 40) if isinstance(value, int) else 0
-
-
-def _moment(value: Any) -> datetime | None:
-    """Milliseconds since 1970 as a moment; None for what is none."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 4_102_444_800_000:
-        return None
-    return moment(value)
 
 
 def moment(ms: int) -> datetime:

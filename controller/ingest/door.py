@@ -9,6 +9,7 @@ over. Everything here runs on the event loop; blocks and documents are stored by
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import time
@@ -22,12 +23,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collectors import catalog, records
 from collectors.records import WireError
-from controller.ingest import bookkeeping, set_aside
+from controller.ingest import bookkeeping, documents, set_aside
 from controller.ingest.acknowledgements import VERSION_SEQ_LIMIT, Conflict, Ledger
 from controller.ingest.block import Aside, Part
-from controller.ingest.bookkeeping import Delivery, Pending, Sighting, Written, moment
+from controller.ingest.bookkeeping import Pending, Written, moment
+from controller.ingest.books import Books
 from controller.ingest.decode import Layout, Opened, Opener
 from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
+from controller.ingest.documents import Delivery, DocumentCommit
 from controller.ingest.group_commit import GroupCommit, Outcome, try_later
 from controller.ingest.request import Answer, Body, agreed, refusal
 from controller.ingest.tables import AgentEpoch, SetAside
@@ -76,12 +79,11 @@ class Door:
             future_minutes=ingest.future_minutes,
         )
         self._opener = Opener()
-        self._subjects = set_aside.Subjects()
-        self._counts: dict[set_aside.Key, set_aside.Count] = {}
-        self._deliveries: list[tuple[Delivery, asyncio.Future[None]]] = []
-        self._delivering: asyncio.Task[None] | None = None
+        self.books = Books(self.directory)
+        self._documents = DocumentCommit(lambda each: self._in_thread(self._write_documents, each))
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="door")
         self._tasks: list[asyncio.Task[None]] = []
+        self._closing = asyncio.Event()
         self._starting: asyncio.Future[None] | None = None
         self.disk_full = ""
         self.answers: dict[int, int] = {}
@@ -93,7 +95,11 @@ class Door:
         """Reads the register and starts the periodic work; once."""
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start())
-        await asyncio.shield(self._starting)
+        try:
+            await asyncio.shield(self._starting)
+        except Exception:
+            self._starting = None  # the database may be there the next time
+            raise
 
     async def _start(self) -> None:
         rows, ledgers, subjects = await self._in_thread(self._read_all)
@@ -102,7 +108,7 @@ class Door:
             known = self.directory.get(ledger.agent)
             if known is not None:
                 known.add(ledger)
-        self._subjects.load(subjects)
+        self.books.subjects.load(subjects)
         self._measure_disk()
         self._tasks = [
             asyncio.create_task(self._every(seconds, work), name=f"ingest {name}")
@@ -115,19 +121,19 @@ class Door:
 
     async def close(self) -> None:
         """Stores and writes what is still under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Not cancelled: a write that is under way must not be taken for one that failed.
+        self._closing.set()
+        await asyncio.gather(*self._tasks)
         await self.commits.close()
-        if self._delivering is not None:
-            await self._delivering
+        await self._documents.close()
         if self._starting is not None:
             await self.flush()
         self._threads.shutdown(wait=True)
 
     async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)
             try:
                 await work()
             except Exception:
@@ -157,6 +163,22 @@ class Door:
         """Takes in one agent at once, where this process itself changed it."""
         for row in await self._in_thread(self._read_agents, agent):
             self.directory.put(row)
+
+    async def flush(self) -> None:
+        """Writes what changed, and learns what other processes wrote of the same agents."""
+        page = self.books.take()
+        if not page.pending:
+            return
+        try:
+            written = await self._in_thread(self._write, page.pending)
+        except Exception:
+            self.books.put_back(page)
+            raise
+        self.books.learn(written)
+
+    def _write(self, pending: Pending) -> Written:
+        with self._runtime.database.write() as session:
+            return bookkeeping.write(session, pending, self.books.subjects, self._runtime.now())
 
     async def _look_at_disk(self) -> None:
         self._measure_disk()
@@ -263,9 +285,9 @@ class Door:
         if batch.seq >= VERSION_SEQ_LIMIT:
             raise Problem(422, "bad batch", f"seq is not below {VERSION_SEQ_LIMIT}")
         if opened.table == records.DOCUMENTS:
-            bookkeeping.check_documents(opened.documents)
+            documents.check_documents(opened.documents)
             ledger = self._admit(known, opened, now)
-            await self._deliver(Delivery(batch, opened.digest, opened.documents, now))
+            await self._documents.put(Delivery(batch, opened.digest, opened.documents, now))
             return {"acked": batch.seq, "acked_through": ledger.store(batch.seq)}
         unknown = self._judge(known, opened)
         ledger = self._admit(known, opened, now)
@@ -279,6 +301,7 @@ class Door:
         )
         outcome = await self.commits.put(opened.table, part) if opened.rows else _NOTHING
         known.last_sample_ms = max(known.last_sample_ms, outcome.newest_ms)
+        known.seen = True
         done: dict[str, Any] = {"acked": batch.seq, "acked_through": ledger.store(batch.seq)}
         if unknown or outcome.future or outcome.unset:
             done["set_aside"] = self._set_aside(known, unknown, opened.rows, outcome, now)
@@ -339,7 +362,7 @@ class Door:
     ) -> dict[str, Any]:
         report: dict[str, Any] = {}
         for name in unknown:
-            set_aside.merge(self._counts, set_aside.UNKNOWN_COLUMN, known.id, name, rows, now)
+            set_aside.merge(self.books.counts, set_aside.UNKNOWN_COLUMN, known.id, name, rows, now)
         if unknown:
             report["unknown_columns"] = list(unknown)
         for kind, aside in (
@@ -348,111 +371,13 @@ class Door:
         ):
             if aside is not None:
                 first, last = _span(aside)
-                set_aside.merge(self._counts, kind, known.id, "", aside.rows, now, first, last)
+                set_aside.merge(self.books.counts, kind, known.id, "", aside.rows, now, first, last)
                 report[f"{kind}_rows"] = aside.rows
         return report
 
-    # ---- documents
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        """Returns once the documents are durable."""
-        if len(self._deliveries) > 5_000:
-            raise try_later(503, "busy", "more documents wait than this controller holds at once")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._deliveries.append((delivery, done))
-        if self._delivering is None or self._delivering.done():
-            self._delivering = asyncio.create_task(self._deliver_all())
-        await done
-
-    async def _deliver_all(self) -> None:
-        while self._deliveries:
-            taken, self._deliveries = self._deliveries, []
-            error: Problem | None = None
-            try:
-                await self._in_thread(self._write_documents, [each for each, _ in taken])
-            except Exception:
-                log.exception("documents were not written")
-                error = try_later(503, "not stored", "the relational database did not take them")
-            for _, done in taken:
-                if done.done():
-                    continue
-                if error is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(error)
-
     def _write_documents(self, deliveries: list[Delivery]) -> None:
         with self._runtime.database.write() as session:
-            bookkeeping.deliver(session, deliveries, self._subjects, self._runtime.now())
-
-    # ---- bookkeeping
-
-    async def flush(self) -> None:
-        """Writes what changed, and learns what other processes wrote of the same agents."""
-        pending, ledgers, sighted = self._collect()
-        if not pending:
-            return
-        try:
-            written = await self._in_thread(self._write, pending)
-        except BaseException:
-            self._put_back(pending, ledgers, sighted)
-            raise
-        self._learn(written)
-
-    def _collect(self) -> tuple[Pending, list[Ledger], list[Known]]:
-        ledgers: list[Ledger] = []
-        sighted: list[Known] = []
-        for known in self.directory.values():
-            if not known.seen:
-                continue
-            known.seen = False
-            sighted.append(known)
-            ledgers += [ledger for ledger in known.ledgers.values() if ledger.changed]
-        for ledger in ledgers:
-            ledger.changed = False
-        pending = Pending(
-            [ledger.row() for ledger in ledgers],
-            [_sighting(known, known.last_seen) for known in sighted if known.last_seen],
-            self._counts,
-            dict(self.directory.conflicts),
-        )
-        self._counts = {}
-        return pending, ledgers, sighted
-
-    def _put_back(self, pending: Pending, ledgers: list[Ledger], sighted: list[Known]) -> None:
-        for ledger in ledgers:
-            ledger.changed = True
-        for known in sighted:
-            known.seen = True
-        for key, count in pending.counts.items():
-            set_aside.merge(
-                self._counts, *key, count.count, count.at, count.from_time, count.to_time
-            )
-
-    def _write(self, pending: Pending) -> Written:
-        with self._runtime.database.write() as session:
-            return bookkeeping.write(session, pending, self._subjects, self._runtime.now())
-
-    def _learn(self, written: Written) -> None:
-        for agent in written.conflicts:
-            self.directory.conflicts.pop(agent, None)
-            known = self.directory.get(agent)
-            if known is not None and known.state == "active":
-                known.state = "conflict"
-        for stored in written.ledgers:
-            known = self.directory.get(stored.agent)
-            if known is None or known.state == "conflict":
-                continue
-            ledger = known.ledgers.get(stored.epoch)
-            if ledger is None:
-                known.add(stored)
-                continue
-            try:
-                row = stored.row()
-                ledger.merge(row["acked_through"], row["beyond"], row["marks"])
-            except Conflict as conflict:
-                known.state = "conflict"
-                self.directory.conflicts[known.id] = str(conflict)
+            documents.deliver(session, deliveries, self.books.subjects, self._runtime.now())
 
 
 class DoorMiddleware:
@@ -510,11 +435,6 @@ def refuse_state(known: Known) -> None:
 
 def unauthorized(detail: str) -> Problem:
     return Problem(401, "not authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
-
-
-def _sighting(known: Known, last_seen: datetime) -> Sighting:
-    newest = moment(known.last_sample_ms) if known.last_sample_ms else None
-    return Sighting(known.id, last_seen, newest, known.clock_skew_s, known.address, known.version)
 
 
 def _skew(clock: bytes, now: datetime) -> float | None:
