@@ -30,6 +30,8 @@ from collectors.records import Document, Reading
 
 STATUS = "status.json"
 STATUS_BYTES = 4_096
+STATUS_TICKS = 2
+"""The status file is written anew when the state changes, and every so many ticks."""
 FACTS_CHECK_S = 3_600.0
 """Facts are read again this often, and sent when they changed (or collect.facts_s has passed)."""
 UNENROLLED = "unenrolled"
@@ -105,6 +107,7 @@ class Service:
         self._salvage: Iterator[int] | None = None
         self._thread: threading.Thread | None = None
         self._agent = UNENROLLED
+        self._ticked, self._status_state = 0, ("", "")
         self._status_file, self._status_size = -1, 0
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
@@ -205,7 +208,11 @@ class Service:
         self._store(readings, documents, int(wall * 1000))
         if self._salvage is not None:
             self._continue_salvage()
-        self.write_status()
+        self._ticked += 1
+        state = (self.shipper.state, self.shipper.error)
+        if state != self._status_state or self._ticked % STATUS_TICKS == 0:
+            self._status_state = state
+            self.write_status()
 
     def _store(self, readings: list[Reading], documents: list[Document], now_ms: int) -> None:
         tables = {reading.table for reading in readings}

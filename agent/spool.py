@@ -72,6 +72,9 @@ RESERVE_BYTES = 256 << 10
 ACK_GROUP = 16
 """Acknowledged batches whose removal may wait for the next commit; killed, they are sent again."""
 
+PLENTY_BYTES = 1 << 30
+"""With so much to spare the disk is asked every 16th time only."""
+
 QUARANTINE_BYTES = 4 << 20
 QUARANTINE_BATCHES = 2_000
 
@@ -95,6 +98,7 @@ class Spool:
         self._machine, self._boot = machine, boot
         self._lock = threading.RLock()
         self._acks = 0
+        self._spare_asked = self._spare_known = 0
         self._unwritten: dict[str, list[int]] = {}
         self.events: list[tuple[str, str]] = []
         """(event, detail) for the log: what opening and healing had to do."""
@@ -375,7 +379,14 @@ class Spool:
     # ---- room
 
     def _spare(self) -> int:
-        """Bytes this file may still take from the disk."""
+        """Bytes this file may still take from the disk; asked seldom while there is plenty."""
+        self._spare_asked += 1
+        if self._spare_known > PLENTY_BYTES and self._spare_asked % 16:
+            return self._spare_known
+        self._spare_known = self._ask_spare()
+        return self._spare_known
+
+    def _ask_spare(self) -> int:
         try:
             disk = os.statvfs(os.path.dirname(self._path))
         except OSError:

@@ -7,7 +7,7 @@ import os
 import zlib
 from typing import Any, NamedTuple
 
-from collectors.records import COLUMN_TYPES, DOCUMENTS, BatchId, Reading, open_envelope
+from collectors.records import COLUMN_TYPES, DOCUMENTS, BatchId, Reading, deflate, open_envelope
 
 
 class Entry(NamedTuple):
@@ -73,7 +73,7 @@ _WIDTHS = {"q": 8, "f": 4, "d": 8, "H": 2}
 def seal(header: dict[str, Any], payload: bytes, batch_id: BatchId) -> bytes:
     header = {**header, "agent": batch_id.agent, "epoch": batch_id.epoch, "seq": batch_id.seq}
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
-    return zlib.compress(text.encode() + b"\n" + payload, 6)
+    return deflate(text.encode() + b"\n" + payload)
 
 
 def checksum(batch_id: BatchId, body: bytes) -> int:

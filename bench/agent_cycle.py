@@ -2,7 +2,8 @@
 
 A real ``yunxun-agent run`` measures, spools with fsync and ships over TLS to a small server on this
 machine. Its interval is compressed to INTERVAL_S with as many CPU sub-samples in it as a minute
-has, so a cycle is a minute's whole work, a new connection with TLS resumption included. node_exporter is scraped over a fresh connection as often.
+has, so a cycle is a minute's whole work, a new connection with TLS resumption included.
+node_exporter is scraped over a fresh connection as often.
 CPU is the scheduler's own count (schedstat) of all threads; RSS is read at the end of each.
 """
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 
 def read_bytes(path: str) -> bytes:
-    """The whole file; raises OSError, whose text names the path."""
-    with open(path, "rb", buffering=0) as file:
-        return file.read()
+    """The whole file; raises OSError, whose text names the path.
+
+    Four system calls where a file object makes seven: these reads are most of a collection.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        text = os.read(handle, 16_384)
+        # The kernel may hand out a long table in pieces; only nothing more is the end.
+        while more := os.read(handle, 16_384):
+            text += more
+        return text
+    finally:
+        os.close(handle)
 
 
 def read_line(path: str) -> str:
