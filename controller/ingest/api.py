@@ -6,77 +6,39 @@ route here describes it, and answers where the middleware is not installed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collectors import records
 from controller.access import audit
 from controller.access.deps import (
     RuntimeDep,
-    ScopeDep,
     client_address,
     identify,
     may,
     resolve_scope,
 )
 from controller.access.principal import Principal
-from controller.ingest import agents, authority, documents, enrolment, rows
+from controller.ingest import authority, documents, enrolment, rows
+from controller.ingest.agents_api import router as agents_router
 from controller.ingest.directory import Known
-from controller.ingest.door import PATH, Door, DoorMiddleware, refuse_state
-from controller.ingest.metrics import IngestMetrics
+from controller.ingest.door import PATH, refuse_state
+from controller.ingest.installed import InstalledDoor, door_of, lifespan
 from controller.ingest.request import Body
 from controller.problems import Problem
 from controller.runtime import Runtime
 
-Reader = Annotated[Principal, Depends(may("agents.read"))]
-Manager = Annotated[Principal, Depends(may("agents.manage"))]
-
-T = TypeVar("T")
-
 MOST_ENROL_BODY = 512 << 10
 
 
-def door_of(app: FastAPI) -> Door:
-    """The process's door, made on first use."""
-    door: Door | None = getattr(app.state, "ingest_door", None)
-    if door is None:
-        door = app.state.ingest_door = Door(app.state.runtime)
-    return door
+__all__ = ["InstalledDoor", "router"]
 
-
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Opens the door with the application and closes it after the last request."""
-    door = door_of(app)
-    await door.start()
-    figures = IngestMetrics(door)
-    app.state.metrics.register(figures)
-    try:
-        yield
-    finally:
-        app.state.metrics.unregister(figures)
-        await door.close()
-        app.state.ingest_door = None
-
-
-class InstalledDoor:
-    """``app.add_middleware(InstalledDoor, application=app)``: the door in front of the app."""
-
-    def __init__(self, app: ASGIApp, application: FastAPI) -> None:
-        self._door = DoorMiddleware(app, lambda: door_of(application))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._door(scope, receive, send)
-
-
-router = APIRouter(prefix="/api/v1", tags=["ingest"], lifespan=lifespan)
+door_router = APIRouter(tags=["ingest"])
+router = APIRouter(prefix="/api/v1", lifespan=lifespan)
 
 
 class EnrolRequest(BaseModel):
@@ -149,49 +111,6 @@ class SelfAnswer(BaseModel):
     assignments: list[dict[str, Any]]
 
 
-class AgentPage(BaseModel):
-    items: list[agents.AgentView]
-    total: int
-    page: int
-    size: int
-
-
-class TokenPage(BaseModel):
-    items: list[agents.TokenView]
-    total: int
-    page: int
-    size: int
-
-
-class SetAsidePage(BaseModel):
-    items: list[agents.SetAsideView]
-    total: int
-    page: int
-    size: int
-
-
-class NewToken(BaseModel):
-    """``unit``: code or name; ``uses``: how many agents may enrol with it."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {"unit": "330100-JTJ", "uses": 20, "hours": 48, "auto_approve": True}
-        },
-    )
-
-    unit: str = Field(max_length=200)
-    uses: int = Field(default=1, ge=1, le=enrolment.MOST_USES)
-    hours: float = Field(default=24, gt=0, le=enrolment.MOST_HOURS)
-    auto_approve: bool = False
-
-
-class GivenToken(BaseModel):
-    """``token`` is shown this once: ``yunxun-agent enrol TOKEN``."""
-
-    token: str
-
-
 BINARY_BODY = {
     "requestBody": {
         "required": True,
@@ -240,7 +159,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post(
+@door_router.post(
     PATH.removeprefix("/api/v1"),
     response_model=BatchAnswer,
     responses=REFUSALS,
@@ -253,7 +172,9 @@ async def take_batch(request: Request) -> Response:
     return Response(answer.body, answer.status, headers)
 
 
-@router.post("/ingest/rows", response_model=RowsAnswer, responses=REFUSALS, openapi_extra=ROWS_BODY)
+@door_router.post(
+    "/ingest/rows", response_model=RowsAnswer, responses=REFUSALS, openapi_extra=ROWS_BODY
+)
 async def take_rows(request: Request, runtime: RuntimeDep) -> RowsAnswer:
     """Take in plain rows: of an agent (with epoch and seq), or by API token for the resources that
     the caller's units hold. Safe to repeat: the same rows change nothing."""
@@ -318,7 +239,7 @@ def _parted(
     return wires, run
 
 
-@router.get("/ingest/self", responses={401: REFUSALS[401]})
+@door_router.get("/ingest/self", responses={401: REFUSALS[401]})
 async def describe_self(request: Request, runtime: RuntimeDep) -> SelfAnswer:
     """What the controller knows of the calling agent, whatever its state."""
     door = door_of(request.app)
@@ -332,7 +253,7 @@ async def describe_self(request: Request, runtime: RuntimeDep) -> SelfAnswer:
     )
 
 
-@router.get(
+@door_router.get(
     "/ingest/ca",
     response_class=PlainTextResponse,
     responses={200: {"content": {"application/x-pem-file": {}}}},
@@ -346,7 +267,7 @@ def give_ca(runtime: RuntimeDep) -> PlainTextResponse:
     return PlainTextResponse(pem, media_type="application/x-pem-file")
 
 
-@router.post(
+@door_router.post(
     "/ingest/enrol",
     openapi_extra={
         "requestBody": {
@@ -390,117 +311,5 @@ def _machine(body: bytes) -> enrolment.Machine:
     )
 
 
-@router.get("/agents", tags=["agents"])
-def list_agents(
-    runtime: RuntimeDep,
-    scope: ScopeDep,
-    principal: Reader,
-    state: Annotated[str | None, Query(description="pending, active, revoked, conflict")] = None,
-    text: Annotated[str, Query(max_length=100)] = "",
-    page: Annotated[int, Query(ge=1)] = 1,
-    size: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> AgentPage:
-    """The agents of the units you may see, by name."""
-    with runtime.database.read() as session:
-        found = agents.list_agents(session, scope, principal.at, state=state, text=text)
-    return AgentPage(items=_page(found, page, size), total=len(found), page=page, size=size)
-
-
-@router.get("/agents/{agent_id}", tags=["agents"])
-def get_agent(
-    runtime: RuntimeDep, scope: ScopeDep, principal: Reader, agent_id: str
-) -> agents.AgentView:
-    """One agent."""
-    with runtime.database.read() as session:
-        return agents.get_agent(session, scope, agent_id, principal.at)
-
-
-@router.post("/agents/{agent_id}/approve", tags=["agents"])
-async def approve(
-    request: Request, runtime: RuntimeDep, scope: ScopeDep, principal: Manager, agent_id: str
-) -> agents.AgentView:
-    """Let a pending agent send, or the one that goes on after a conflict."""
-    view = await run_in_threadpool(
-        agents.approve, runtime.database, scope, agent_id, principal, principal.at
-    )
-    await door_of(request.app).reload()
-    return view
-
-
-@router.post("/agents/{agent_id}/revoke", tags=["agents"])
-async def revoke(
-    request: Request, runtime: RuntimeDep, scope: ScopeDep, principal: Manager, agent_id: str
-) -> agents.AgentView:
-    """Refuse an agent from now on."""
-    view = await run_in_threadpool(
-        agents.revoke, runtime.database, scope, agent_id, principal, principal.at
-    )
-    await door_of(request.app).reload()
-    return view
-
-
-@router.get("/agent-tokens", tags=["agents"])
-def list_tokens(
-    runtime: RuntimeDep,
-    scope: ScopeDep,
-    principal: Manager,
-    page: Annotated[int, Query(ge=1)] = 1,
-    size: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> TokenPage:
-    """Enrolment tokens, newest first, without their secrets."""
-    with runtime.database.read() as session:
-        found = agents.token_views(session, scope, principal.at)
-    return TokenPage(items=_page(found, page, size), total=len(found), page=page, size=size)
-
-
-@router.post("/agent-tokens", tags=["agents"], status_code=201)
-def create_token(
-    request: Request, runtime: RuntimeDep, scope: ScopeDep, principal: Manager, wanted: NewToken
-) -> GivenToken:
-    """An enrolment token for a unit; shown this once."""
-    url = enrolment.controller_url(runtime.settings, str(request.base_url))
-    fingerprint = ""
-    if url.startswith("https://"):
-        fingerprint = authority.fingerprint_of(authority.read_ca(runtime.settings))
-    token = agents.create_token(
-        runtime.database,
-        scope,
-        wanted.unit,
-        wanted.uses,
-        wanted.hours,
-        wanted.auto_approve,
-        principal,
-        principal.at,
-        url,
-        fingerprint,
-    )
-    return GivenToken(token=token)
-
-
-@router.delete("/agent-tokens/{token_id}", tags=["agents"], status_code=204)
-def revoke_token(
-    runtime: RuntimeDep, scope: ScopeDep, principal: Manager, token_id: int
-) -> Response:
-    """End an enrolment token; agents that used it stay."""
-    agents.revoke_token(runtime.database, scope, token_id, principal, principal.at)
-    return Response(status_code=204)
-
-
-@router.get("/set-aside", tags=["agents"])
-def list_set_aside(
-    runtime: RuntimeDep,
-    scope: ScopeDep,
-    principal: Reader,
-    kind: str | None = None,
-    agent: str | None = None,
-    page: Annotated[int, Query(ge=1)] = 1,
-    size: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> SetAsidePage:
-    """What was not taken as it came: losses, unknown columns, wrong clocks, clones."""
-    with runtime.database.read() as session:
-        found = agents.list_set_aside(session, scope, principal.at, kind=kind, agent_id=agent)
-    return SetAsidePage(items=_page(found, page, size), total=len(found), page=page, size=size)
-
-
-def _page(found: list[T], page: int, size: int) -> list[T]:
-    return found[(page - 1) * size : page * size]
+router.include_router(door_router)
+router.include_router(agents_router)
