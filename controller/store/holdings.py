@@ -135,8 +135,9 @@ class Register:
             )
         self._pushed.add(holdings.snapshot)
 
-    def forget_old(self, samples: Samples, current: int, now: datetime) -> None:
+    def forget_old(self, samples: Samples, current: int, now: datetime, cluster: str = "") -> None:
         """Drops snapshots written over an hour ago, other than ``current``."""
+        table = f"holding_local ON CLUSTER '{cluster}'" if cluster else "holding"
         old = samples.query(
             "SELECT snapshot FROM holding GROUP BY snapshot "
             "HAVING max(written) < toDateTime({before:Int64}) AND snapshot != {current:UInt64}",
@@ -144,7 +145,7 @@ class Register:
         )
         for snapshot in np.asarray(old.get("snapshot", [])).tolist():
             self._pushed.discard(snapshot)
-            samples.command(f"ALTER TABLE holding DROP PARTITION {int(snapshot)}")
+            samples.command(f"ALTER TABLE {table} DROP PARTITION {int(snapshot)}")
 
 
 _REGISTERS: WeakKeyDictionary[Database, Register] = WeakKeyDictionary()

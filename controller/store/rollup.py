@@ -45,7 +45,11 @@ FIRST_WINDOW_S = 2 * st.HOUR_S
 GUARD_MARGIN_S = st.DAY_S
 """Rows may expire from this long before the end of their retention: the merge picks its time."""
 
-FINAL = {"do_not_merge_across_partitions_select_final": 1}
+FINAL = {
+    "do_not_merge_across_partitions_select_final": 1,
+    # On a cluster the joined tables are distributed, too.
+    "distributed_product_mode": "global",
+}
 
 
 class Stores(Protocol):
@@ -80,7 +84,8 @@ def sync_holdings(stores: Stores) -> None:
     register = register_of(stores.database)
     holdings = register.read()
     register.push(stores.samples, holdings, stores.now())
-    register.forget_old(stores.samples, holdings.snapshot, stores.now())
+    cluster = stores.settings.samples.cluster
+    register.forget_old(stores.samples, holdings.snapshot, stores.now(), cluster)
 
 
 def closed_until(now: datetime) -> int:
