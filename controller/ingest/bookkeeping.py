@@ -104,11 +104,12 @@ def read_ledgers(session: Session, agents: Iterable[str]) -> list[Ledger]:
     ledgers: list[Ledger] = []
     ids = sorted(agents)
     for start in range(0, len(ids), _CHUNK):
-        statement = (
-            select(AgentEpoch)
-            .where(col(AgentEpoch.agent_id).in_(ids[start : start + _CHUNK]))
-            .with_for_update()
-        )
+        chunk = ids[start : start + _CHUNK]
+        if session.get_bind().dialect.name != "sqlite":
+            # The agent stands for its spools: one that is not there yet cannot be locked.
+            of_agents = select(Agent.id).where(col(Agent.id).in_(chunk))
+            session.exec(of_agents.order_by(col(Agent.id)).with_for_update()).all()
+        statement = select(AgentEpoch).where(col(AgentEpoch.agent_id).in_(chunk))
         ledgers += [ledger_of(row) for row in session.exec(statement)]
     return ledgers
 
