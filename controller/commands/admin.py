@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlmodel import Session, col, select
 
@@ -26,6 +25,7 @@ from controller.access.principal import Principal, local_principal
 from controller.access.scope import CITY
 from controller.access.tables import ROLES, User
 from controller.commands.client import PROBLEMS, CommandError
+from controller.commands.terminal import plain, show
 from controller.inventory import units
 from controller.problems import Problem
 from controller.runtime import Runtime
@@ -138,8 +138,9 @@ def list_users(data: DataFolder) -> None:
                 "" if user.last_login is None else f"{user.last_login.astimezone():%Y-%m-%d %H:%M}"
             )
             unit = codes.get(user.unit_id, "?") if user.unit_id is not None else ""
-            table.add_row(user.username, user.display_name, user.role, unit, state, last)
-    Console().print(table)
+            name = plain(user.display_name)
+            table.add_row(user.username, name, user.role, plain(unit), state, last)
+    show(table)
 
 
 @audit_app.command("verify")
@@ -158,12 +159,19 @@ def _database(data: Path) -> Iterator[tuple[Runtime, Principal]]:
     """The database of the folder and who works on it; what is refused becomes CommandError."""
     try:
         with local.open_database(data) as runtime:
-            name = f"local:{pwd.getpwuid(os.getuid()).pw_name}"
-            yield runtime, local_principal(runtime.now(), name)
+            yield runtime, local_principal(runtime.now(), f"local:{_own_name()}")
     except (local.LocalError, ValueError) as error:
         raise CommandError(str(error)) from None
     except Problem as problem:
         raise CommandError(problem.detail or problem.title) from None
+
+
+def _own_name() -> str:
+    """Who runs the command; the number of a user that the system has no name for (containers)."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _unit_id(session: Session, unit: str, by: Principal) -> int | None:

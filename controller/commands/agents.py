@@ -6,10 +6,10 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from controller.commands.client import Ca, CommandError, Data, Url, open_api
+from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Agents: enrol, list, approve, revoke.", no_args_is_help=True)
 
@@ -49,23 +49,25 @@ def list_agents(
         return
     if form != "table":
         raise CommandError(f"--format {form}: there are table and json")
-    table = Table(
-        "id", "name", "state", "unit", "resource", "version", "last seen", "lag", "address"
-    )
+    table = Table()
+    for heading in ("id", "name", "state", "unit", "resource", "version", "last seen", "lag"):
+        # The id is what 'agent approve' takes: it is never cut off.
+        table.add_column(heading, no_wrap=heading == "id", overflow="fold")
+    table.add_column("address", overflow="fold")
     for agent in agents:
         lag = agent.get("lag_s")
         table.add_row(
             agent["id"],
-            agent["name"],
+            plain(agent["name"]),
             agent["state"],
-            agent.get("unit_name") or agent.get("unit_code") or "",
-            agent.get("resource_code") or "",
-            agent.get("version") or "",
+            plain(agent.get("unit_name") or agent.get("unit_code") or ""),
+            plain(agent.get("resource_code") or ""),
+            plain(agent.get("version") or ""),
             (agent.get("last_seen") or "never")[:19],
             "" if lag is None else f"{lag:.0f} s",
-            agent.get("address") or "",
+            plain(agent.get("address") or ""),
         )
-    Console().print(table)
+    show(table)
 
 
 @app.command()

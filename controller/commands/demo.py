@@ -163,7 +163,8 @@ def _show(console: Console, api: Api, processes: demo.Processes, fleet: demo.Fle
     report = api.get(
         "/api/v1/usage", **{"from": since.isoformat(), "to": fleet.end.isoformat(), "by": "unit"}
     )
-    console.print(usage.table(report, english=False))
+    width = console.width if console.is_terminal else None
+    console.print(usage.table(report, english=False, width=width))
 
 
 def _own_row(api: Api) -> Table | None:

@@ -6,10 +6,10 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from controller.commands.client import PROBLEMS, Ca, Data, Url, open_api
+from controller.commands.client import PROBLEMS, Ca, CommandError, Data, Url, open_api
+from controller.commands.terminal import plain, show
 
 app = typer.Typer()
 
@@ -22,6 +22,8 @@ def doctor(
     form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
 ) -> None:
     """Check stores, disk, worker, rollups, agents and certificates; exit status 1 on problems."""
+    if form not in ("table", "json"):
+        raise CommandError(f"--format {form}: there are table and json")
     with open_api(url, data, ca) as api:
         checks = api.get("/api/v1/checks")
     if form == "json":
@@ -30,7 +32,7 @@ def doctor(
         table = Table("check", "", "finding")
         for check in checks:
             mark = "[green]ok[/]" if check["fine"] else "[red]problem[/]"
-            table.add_row(check["name"], mark, check["text"])
-        Console().print(table)
+            table.add_row(check["name"], mark, plain(check["text"]))
+        show(table)
     if not all(check["fine"] for check in checks):
         raise typer.Exit(PROBLEMS)

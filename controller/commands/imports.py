@@ -21,7 +21,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-from rich.text import Text
 
 from controller.commands.client import (
     BAD_INPUT,
@@ -33,6 +32,7 @@ from controller.commands.client import (
     Url,
     open_api,
 )
+from controller.commands.terminal import plain
 
 app = typer.Typer(help="Import units, resources or samples from a file.", no_args_is_help=True)
 
@@ -236,9 +236,8 @@ def summary(outcome: dict[str, Any]) -> str:
 def _print_errors(errors: list[dict[str, Any]], total: int) -> None:
     table = Table("row", "column", "what to do")
     for error in errors[:SHOWN_ERRORS]:
-        # Text from the file is no markup.
         row = str(error.get("row") or "")
-        table.add_row(row, Text(str(error["column"])), Text(str(error["message"])))
+        table.add_row(row, plain(error["column"]), plain(error["message"]))
     console = Console(stderr=True)
     console.print(table)
     if total > SHOWN_ERRORS:

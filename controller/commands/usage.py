@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.terminal import natural_width, plain
 from controller.usage.columns import NAMES, Column, shown
 
 app = typer.Typer()
@@ -23,6 +26,8 @@ BAR_CELLS = 8
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 BYS = ("unit", "system", "resource", "zone", "site")
 FORMATS = ("table", "json", "csv", "xlsx")
+NAME_CELLS = 24
+"""Where a terminal is too narrow, names are folded at this width."""
 
 
 @app.command()
@@ -89,18 +94,52 @@ def _write(content: bytes, output: Path | None) -> None:
 
 
 def _print(document: dict[str, Any], english: bool, output: Path | None) -> None:
+    console = Console()
+    if output is None and console.is_terminal:
+        console.print(table(document, english, console.width))
+        return
+    view = table(document, english)
+    width = natural_width(view)
     if output is None:
-        Console().print(table(document, english))
+        Console(width=width).print(view)
         return
     try:
         with output.open("w", encoding="utf-8") as file:
-            Console(file=file, width=160).print(table(document, english))
+            Console(file=file, width=width).print(view)
     except OSError as error:
         raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
 
 
-def table(document: dict[str, Any], english: bool) -> Table:
-    """The report as a table; a gap is "—"."""
+@dataclass(frozen=True)
+class Figure:
+    """A column of figures. Where there is no room, the greatest ``rank`` goes first."""
+
+    zh: str
+    en: str
+    rank: int
+    show: Callable[[dict[str, Any]], str | Text]
+
+
+def table(document: dict[str, Any], english: bool, width: int | None = None) -> Table:
+    """The report as a table of at most ``width``; a gap is "—".
+
+    Where it does not fit, bars become numbers, then whole columns are left out, and it says so:
+    a figure that is cut off reads as another figure.
+    """
+    view = _table(document, english, FIGURES, 0)
+    if width is None or natural_width(view) <= width:
+        return view
+    for least in range(max(figure.rank for figure in NUMBERS), -1, -1):
+        kept = tuple(figure for figure in NUMBERS if figure.rank <= least)
+        view = _table(document, english, kept, NAME_CELLS)
+        if natural_width(view) <= width:
+            break
+    return view
+
+
+def _table(
+    document: dict[str, Any], english: bool, figures: tuple[Figure, ...], name_cells: int
+) -> Table:
     by = document["by"]
 
     def say(zh: str, en: str) -> str:
@@ -108,65 +147,87 @@ def table(document: dict[str, Any], english: bool) -> Table:
 
     coverage = document.get("coverage_pct")
     whole = GAP if coverage is None else f"{coverage:.1f}%"
+    caption = say(f"数据完整率 {whole}", f"data complete {whole}")
+    left_out = len(FIGURES) - len(figures)
+    if left_out:
+        caption += say(
+            f"。窗口较窄，省略 {left_out} 列；全部见 --format csv 或更宽的窗口",
+            f"; {left_out} columns left out for width: see --format csv or a wider window",
+        )
     view = Table(
         title=say("资源使用情况", "Usage") + f"  {document['from'][:16]} … {document['to'][:16]}",
-        caption=say(f"数据完整率 {whole}", f"data complete {whole}"),
+        caption=caption,
         header_style="bold",
     )
     names: list[Column] = [
         column for column in NAMES[by] if by != "unit" or column.field == "unit_name"
     ]
     for column in names:
-        view.add_column(say(column.zh, column.en), overflow="fold")
-    for zh, en in (
-        ("资源", "Res."), ("vCPU", "vCPU"), ("内存 GiB", "Mem GiB"), ("存储 GiB", "Disk GiB"),
-        ("CPU 平均", "CPU mean"), ("P95", "P95"), ("峰值", "peak"),
-        ("内存平均", "Mem mean"), ("P95", "P95"), ("存储", "Disk"),
-        ("入 Mbit/s", "In Mbit/s"), ("出 Mbit/s", "Out Mbit/s"), ("完整率", "Data"),
-    ):  # fmt: skip
-        view.add_column(say(zh, en), justify="right", no_wrap=True)
+        view.add_column(say(column.zh, column.en), overflow="fold", max_width=name_cells or None)
+    for figure in figures:
+        view.add_column(say(figure.zh, figure.en), justify="right", no_wrap=True)
     for row in document["rows"]:
-        view.add_row(*(_name(row, column.field) for column in names), *_figures(row))
+        view.add_row(
+            *(_name(row, column.field) for column in names),
+            *(figure.show(row) for figure in figures),
+        )
     return view
 
 
 def _name(row: dict[str, Any], field: str) -> Text:
-    # Names come from outside: no markup of theirs is obeyed.
     indent = "  " * row.get("depth", 0) if field == "unit_name" else ""
-    return Text(indent + (row.get(field) or GAP))
+    return plain(indent + (row.get(field) or GAP))
 
 
-def _figures(row: dict[str, Any]) -> list[str | Text]:
-    def number(field: str, kind: Any, digits: int) -> str:
+def _number(field: str, kind: Any, digits: int) -> Callable[[dict[str, Any]], str | Text]:
+    def show(row: dict[str, Any]) -> str:
         value = shown(row.get(field), kind)
         return GAP if value is None else f"{value:,.{digits}f}"
 
-    return [
-        str(row["resources"]),
-        number("vcpu_allocated", "count", 0),
-        number("mem_allocated_bytes", "bytes", 0),
-        number("disk_allocated_bytes", "bytes", 0),
-        _bar(row.get("cpu_avg_pct")),
-        number("cpu_p95_pct", "pct", 1),
-        number("cpu_max_pct", "pct", 1),
-        _bar(row.get("mem_avg_pct")),
-        number("mem_p95_pct", "pct", 1),
-        number("disk_used_pct", "pct", 1),
-        number("net_rx_avg_bytes_s", "rate", 1),
-        number("net_tx_avg_bytes_s", "rate", 1),
-        GAP if row.get("coverage_pct") is None else f"{row['coverage_pct']:.1f}%",
-    ]
+    return show
 
 
-def _bar(share: float | None) -> str | Text:
+def _complete(row: dict[str, Any]) -> str:
+    return GAP if row.get("coverage_pct") is None else f"{row['coverage_pct']:.1f}%"
+
+
+def _bar(field: str) -> Callable[[dict[str, Any]], str | Text]:
     """A thin bar and the number."""
-    if share is None:
-        return GAP
-    eighths = round(min(100.0, share) / 100 * BAR_CELLS * 8)
-    full, part = divmod(eighths, 8)
-    bar = (_BLOCKS[8] * full + (_BLOCKS[part] if part else "")).ljust(BAR_CELLS)
-    colour = "red" if share >= 85 else "yellow" if share < 5 else "cyan"
-    return Text.assemble((bar, colour), f"{share:6.1f}")
+
+    def show(row: dict[str, Any]) -> str | Text:
+        share: float | None = row.get(field)
+        if share is None:
+            return GAP
+        eighths = round(min(100.0, share) / 100 * BAR_CELLS * 8)
+        full, part = divmod(eighths, 8)
+        bar = (_BLOCKS[8] * full + (_BLOCKS[part] if part else "")).ljust(BAR_CELLS)
+        colour = "red" if share >= 85 else "yellow" if share < 5 else "cyan"
+        return Text.assemble((bar, colour), f"{share:6.1f}")
+
+    return show
+
+
+FIGURES = (
+    Figure("资源", "Res.", 1, lambda row: str(row["resources"])),
+    Figure("vCPU", "vCPU", 1, _number("vcpu_allocated", "count", 0)),
+    Figure("内存 GiB", "Mem GiB", 4, _number("mem_allocated_bytes", "bytes", 0)),
+    Figure("存储 GiB", "Disk GiB", 5, _number("disk_allocated_bytes", "bytes", 0)),
+    Figure("CPU 平均", "CPU mean", 0, _bar("cpu_avg_pct")),
+    Figure("P95", "P95", 2, _number("cpu_p95_pct", "pct", 1)),
+    Figure("峰值", "peak", 5, _number("cpu_max_pct", "pct", 1)),
+    Figure("内存平均", "Mem mean", 0, _bar("mem_avg_pct")),
+    Figure("P95", "P95", 3, _number("mem_p95_pct", "pct", 1)),
+    Figure("存储", "Disk", 4, _number("disk_used_pct", "pct", 1)),
+    Figure("入 Mbit/s", "In Mbit/s", 6, _number("net_rx_avg_bytes_s", "rate", 1)),
+    Figure("出 Mbit/s", "Out Mbit/s", 6, _number("net_tx_avg_bytes_s", "rate", 1)),
+    Figure("完整率", "Data", 0, _complete),
+)
+_PLAIN = {"CPU mean": "cpu_avg_pct", "Mem mean": "mem_avg_pct"}
+NUMBERS = tuple(
+    replace(figure, show=_number(_PLAIN[figure.en], "pct", 1)) if figure.en in _PLAIN else figure
+    for figure in FIGURES
+)
+"""The same with numbers in place of bars."""
 
 
 def _chinese() -> bool:

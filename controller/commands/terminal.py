@@ -1,0 +1,34 @@
+"""Tables on a terminal: text from outside stays text, and what is cut off is said."""
+
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+MOST_WIDTH = 2000
+"""Characters a table may have where no terminal bounds it."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def plain(text: object) -> Text:
+    """Text from outside: no markup of it is obeyed and no control character reaches a terminal."""
+    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text)))
+
+
+def natural_width(table: Table) -> int:
+    """Characters the table takes with nothing cut off or folded."""
+    console = Console(width=MOST_WIDTH)
+    return Measurement.get(console, console.options, table).maximum
+
+
+def show(table: Table) -> None:
+    """Print: folded to a terminal, whole into a file or a pipe, which have no width."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=natural_width(table))
+    console.print(table)
