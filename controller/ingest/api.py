@@ -35,7 +35,7 @@ from controller.runtime import Runtime
 MOST_ENROL_BODY = 512 << 10
 
 
-__all__ = ["InstalledDoor", "router"]
+__all__ = ["InstalledDoor", "door_of", "router"]
 
 door_router = APIRouter(tags=["ingest"])
 router = APIRouter(prefix="/api/v1", lifespan=lifespan)

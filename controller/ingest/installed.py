@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from controller.ingest.door import Door, DoorMiddleware
-from controller.ingest.metrics import IngestMetrics
 
 
 def door_of(app: FastAPI) -> Door:
@@ -25,12 +24,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Opens the door with the application and closes it after the last request."""
     door = door_of(app)
     await door.start()
-    figures = IngestMetrics(door)
-    app.state.metrics.register(figures)
     try:
         yield
     finally:
-        app.state.metrics.unregister(figures)
         await door.close()
         app.state.ingest_door = None
 
