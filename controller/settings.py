@@ -104,7 +104,11 @@ def load(
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{path}: not TOML: {error}") from None
     for name, text in (os.environ if environment is None else environment).items():
-        if name.startswith("YUNXUN_") and name not in SECRETS and not name.startswith("YUNXUN_AGENT_"):
+        if (
+            name.startswith("YUNXUN_")
+            and name not in SECRETS
+            and not name.startswith("YUNXUN_AGENT_")
+        ):
             _put(values, name.removeprefix("YUNXUN_").lower().split("__"), text)
     values.update({key: value for key, value in overrides.items() if value is not None})
     try:
