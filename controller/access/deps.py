@@ -46,7 +46,8 @@ RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 
 
 def client_address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    """The caller's address; IPv4 as such, also where one socket listens for both (``::``)."""
+    return request.client.host.removeprefix("::ffff:") if request.client else ""
 
 
 def check_origin(request: Request, settings: Settings) -> None:

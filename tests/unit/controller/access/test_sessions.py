@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 from argon2 import PasswordHasher
 from sqlmodel import select
+from starlette.requests import Request
 
 from controller.access import passwords, sessions, users
+from controller.access.deps import client_address
 from controller.access.principal import Principal
 from controller.access.tables import AuditEntry, LoginSession, User
 from controller.problems import Problem
@@ -225,3 +227,11 @@ def test_last_seen_is_not_written_at_every_request(
     clock.advance(seconds=50)
     _who(runtime, cookie)
     assert last_seen() == timedelta(seconds=100)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [("::ffff:10.1.2.3", "10.1.2.3"), ("10.1.2.3", "10.1.2.3"), ("2001:db8::1", "2001:db8::1")],
+)
+def test_an_ipv4_caller_has_one_address_whatever_the_socket(peer: str, address: str) -> None:
+    assert client_address(Request({"type": "http", "client": (peer, 1)})) == address
