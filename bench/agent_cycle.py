@@ -3,8 +3,8 @@
 A real ``yunxun-agent run`` measures, spools with fsync and ships over TLS to a small server on this
 machine. Its interval is compressed to INTERVAL_S with as many CPU sub-samples in it as a minute
 has, so a cycle is a minute's whole work, a new connection with TLS resumption included.
-node_exporter is scraped over a fresh connection as often.
-CPU is the scheduler's own count (schedstat) of all threads; RSS is read at the end of each.
+node_exporter is scraped over a fresh connection as often, by turns with it. CPU is the
+scheduler's own count (schedstat) of all threads; RSS is read at the end of each.
 """
 
 from __future__ import annotations
@@ -38,16 +38,12 @@ def measure(cycles: int = CYCLES) -> dict[str, float]:
     """
     with node_exporter() as (exporter, port), tempfile.TemporaryDirectory(dir=ROOT) as folder:
         with agent(Path(folder) / "plain", INTERVAL_S) as (process, receiver):
-            cycle_ms = cpu_per_cycle(process, receiver, cycles)
+            cycle_ms, first_ms = side_by_side(process, receiver, exporter, port, cycles)
             agent_rss = rss_mb(process.pid)
         with agent(Path(folder) / "full", SUBSAMPLE_S) as (process, receiver):
-            minute_ms = cpu_per_cycle(process, receiver, cycles)
+            minute_ms, second_ms = side_by_side(process, receiver, exporter, port, cycles)
             agent_rss = max(agent_rss, rss_mb(process.pid))
-            before = cpu_ms(exporter.pid)
-        for _ in range(cycles):
-            scrape(port)
-            time.sleep(0.1)
-        scrape_ms = (cpu_ms(exporter.pid) - before) / cycles
+        scrape_ms = (first_ms + second_ms) / 2
         exporter_rss = rss_mb(exporter.pid)
     return {
         "agent_cycle_ms": round(cycle_ms, 2),
@@ -61,13 +57,31 @@ def measure(cycles: int = CYCLES) -> dict[str, float]:
     }
 
 
-def cpu_per_cycle(process: subprocess.Popen[bytes], receiver: Receiver, cycles: int) -> float:
-    """CPU milliseconds of the agent for each batch it got home, over ``cycles`` of them."""
+def side_by_side(
+    process: subprocess.Popen[bytes],
+    receiver: Receiver,
+    exporter: subprocess.Popen[bytes],
+    port: int,
+    cycles: int,
+) -> tuple[float, float]:
+    """CPU milliseconds of the agent a batch that got home, and of the exporter a scrape.
+
+    Both go on by turns at the same pace, so what else the machine does meets both alike.
+    """
     time.sleep(WARM_UP_S)
-    batches, before = len(receiver.seen), cpu_ms(process.pid)
+    batches, agent_before, exporter_before = (
+        len(receiver.seen),
+        cpu_ms(process.pid),
+        cpu_ms(exporter.pid),
+    )
+    scrapes = 0
     while len(receiver.seen) < batches + cycles:
-        time.sleep(0.3)
-    return (cpu_ms(process.pid) - before) / (len(receiver.seen) - batches)
+        scrape(port)
+        scrapes += 1
+        time.sleep(INTERVAL_S)
+    done = len(receiver.seen) - batches
+    agent_ms = (cpu_ms(process.pid) - agent_before) / done
+    return agent_ms, (cpu_ms(exporter.pid) - exporter_before) / scrapes
 
 
 @contextlib.contextmanager
