@@ -66,9 +66,12 @@ class SampleFile:
         if self.kind == "workbook":
             return self._workbook()[0]
         text = self._head.decode(self._encoding, "replace").removeprefix("\ufeff")
-        return [
-            name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=self._delimiter))
-        ]
+        try:
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
+            header = next(rows, [])
+        except csv.Error as error:
+            raise UnreadableError(f"{self.name} is not a CSV file: {error}") from None
+        return [name.strip() for name in header]
 
     def total_rows(self) -> int | None:
         """Rows of the file where it says so itself."""
@@ -92,7 +95,14 @@ class SampleFile:
 
     def _parquet_blocks(self) -> Iterator[Block]:
         number = 1
-        for batch in self._parquet().iter_batches(batch_size=BATCH_ROWS, use_threads=False):
+        batches = self._parquet().iter_batches(batch_size=BATCH_ROWS, use_threads=False)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowException, OSError) as error:
+                raise UnreadableError(f"{self.name}, after row {number - 1}: {error}") from None
+            if batch is None:
+                return
             yield Block(
                 pa.Table.from_batches([batch]),
                 np.arange(number, number + batch.num_rows, dtype=np.int64),
@@ -131,7 +141,7 @@ class SampleFile:
                     column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
                 ),
             )
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             if "Empty CSV" in str(error):
                 return
             raise UnreadableError(f"{self.name} is not a CSV file: {error}") from None
