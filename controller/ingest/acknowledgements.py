@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 MOST_RANGES = 64
 """Ranges kept above ``acked_through``; a live and a backlog lane make two or three."""
-RECENT_MARKS = 16
-MOST_MARKS = 48
+RECENT_MARKS = 8
+MOST_MARKS = 24
 """Of older batches every other one is forgotten, so marks reach back over the spool's life."""
 
 VERSION_SEQ_LIMIT = 1 << 40

@@ -42,7 +42,7 @@ log = logging.getLogger("yunxun.ingest")
 PATH = "/api/v1/ingest/batches"
 INFLATE_ASIDE_BYTES = 64 << 10
 """Larger bodies are inflated by a thread, so that none holds up the others for long."""
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 5.0
 DISK_SECONDS = 1.0
 REFUSED_STATES = {
     "pending": ("agent pending", "the agent waits for approval; it will be let in then"),
