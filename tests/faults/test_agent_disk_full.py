@@ -16,12 +16,12 @@ from tests.faults.agents import AgentProcess, enrolled, eventually
 from tests.faults.receiver import Receiver
 from tests.unit.agent.spools import make_spool, put
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a tmpfs needs root")
-
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB."""
+    if os.geteuid() != 0:
+        pytest.fail("mounting a tmpfs of 4 MB needs root: run this test as root", pytrace=False)
     folder = tmp_path / "disk"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
@@ -59,7 +59,6 @@ def everything(spool: Spool) -> tuple[list[float], int]:
     return found, lost
 
 
-@needs_root
 def test_it_stops_growing_before_the_floor_and_counts_what_it_dropped(small_disk: Path) -> None:
     spool = make_spool(small_disk, max_bytes=100_000_000, min_free_pct=85.0)
     for number in range(150):
@@ -74,7 +73,6 @@ def test_it_stops_growing_before_the_floor_and_counts_what_it_dropped(small_disk
     spool.close()
 
 
-@needs_root
 def test_on_a_disk_without_a_byte_left_new_data_replaces_old_and_nothing_is_uncounted(
     small_disk: Path,
 ) -> None:
@@ -99,7 +97,6 @@ def test_on_a_disk_without_a_byte_left_new_data_replaces_old_and_nothing_is_unco
     spool.close()
 
 
-@needs_root
 def test_the_real_agent_keeps_delivering_on_a_full_disk(small_disk: Path) -> None:
     with Receiver() as receiver:
         enrolled(small_disk, receiver.url)
