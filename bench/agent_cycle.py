@@ -29,6 +29,8 @@ SUBSAMPLE_S = 0.1
 """Eleven between two ticks, as 5 s in 60 s."""
 WARM_UP_S = 4.0
 ROOT = Path(__file__).parents[1]
+WORK = ROOT / "var"
+"""On a real disk, for the fsyncs; git ignores it."""
 
 
 def measure(cycles: int = CYCLES) -> dict[str, float]:
@@ -36,7 +38,8 @@ def measure(cycles: int = CYCLES) -> dict[str, float]:
 
     ``agent_cycle_ms`` is collect, spool and ship; ``agent_minute_ms`` adds the eleven sub-samples.
     """
-    with node_exporter() as (exporter, port), tempfile.TemporaryDirectory(dir=ROOT) as folder:
+    WORK.mkdir(exist_ok=True)
+    with node_exporter() as (exporter, port), tempfile.TemporaryDirectory(dir=WORK) as folder:
         with agent(Path(folder) / "plain", INTERVAL_S) as (process, receiver):
             cycle_ms, first_ms = side_by_side(process, receiver, exporter, port, cycles)
             agent_rss = rss_mb(process.pid)
