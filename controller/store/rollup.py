@@ -294,6 +294,12 @@ def _roll_groups(stores: Stores, table: Table, piece: Piece) -> None:
     register.push(stores.samples, holdings, stores.now())
     found = stores.samples.query(rollup_sql.has_coarse(table, piece.start, piece.end))
     coarse = int(found["n"][0]) > 0
+    if coarse and piece.end - piece.start > st.DAY_S:
+        # Each coarse row is spread over its buckets: a week of a city's days is tens of millions.
+        for start in range(piece.start, piece.end, st.DAY_S):
+            end = min(start + st.DAY_S, piece.end)
+            _roll_groups(stores, table, _piece(stores, start, end))
+        return
     _run(stores, rollup_sql.groups(table, piece, snapshot=holdings.snapshot, coarse=coarse))
     _run(stores, rollup_sql.vanished_groups(piece))
 

@@ -17,7 +17,7 @@ from worlds import EPOCH, START, World
 
 from controller.access.scope import CITY
 from controller.inventory.tables import Holding
-from controller.store import dirty, rollup
+from controller.store import dirty, rollup, rollup_sql
 from controller.store.tables import DirtyDay, LateRows, Watermark
 from controller.usage.model import UsageQuery
 from controller.usage.queries import usage_report
@@ -305,3 +305,28 @@ def test_what_lies_ahead_waits_for_its_time(w: World) -> None:
     w.rows("r1", [ahead], cpu_used_pct=10)
     roll(w, "r1", day=datetime.fromtimestamp(ahead, UTC).date())
     assert w.samples.query("SELECT count() AS n FROM host_5m")["n"][0] == 0
+
+
+def test_sums_over_coarse_rows_are_computed_a_day_a_statement(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A coarse row is spread over its buckets: a week of 10,000 daily rows in one statement went
+    # beyond the engine's memory, and every further try with it.
+    w.unit("A")
+    w.vm("r1", "A")
+    days = [START + number * 86_400 for number in range(5)]
+    w.rows("r1", days, 86_400, table="host_coarse", source="import:p", cpu_used_pct=50)
+    lengths = []
+
+    def groups(table: Any, piece: Any, **options: Any) -> str:
+        lengths.append(piece.end - piece.start)
+        return real(table, piece, **options)
+
+    real = rollup_sql.groups
+    monkeypatch.setattr(rollup_sql, "groups", groups)
+    marked = [(w.ids["r1"], DAY + timedelta(days=number)) for number in range(6)]
+    list(rollup.roll_resource_days(w.runtime, "host", marked))
+    assert len(lengths) == 6
+    assert max(lengths) <= 86_400
+    rolled = w.samples.query("SELECT count() AS lines, sum(n) AS r FROM group_5m FINAL WHERE n > 0")
+    assert [int(rolled["lines"][0]), int(rolled["r"][0])] == [5 * 288, 5 * 288]
