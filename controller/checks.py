@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -120,8 +120,8 @@ def _rollups(runtime: Runtime) -> Result:
             lag = now - each.live_until
             yield lag <= MOST_LAG, f"{each.table}: live rollups {_minutes(lag)} behind"
         old = each.oldest_mark is not None and now - each.oldest_mark > OLDEST_MARK
-        since = "" if each.oldest_mark is None else f", oldest {_minutes(now - each.oldest_mark)}"
-        yield not old, f"{each.table}: {each.dirty_days} resource-days to recompute{since}"
+        text = f"{each.table}: {each.dirty_days} resource-days to recompute"
+        yield not old, text + _since(each.oldest_mark, now)
         if each.late_rows:
             yield True, f"{each.table}: {each.late_rows} rows came after their time had expired"
 
@@ -173,6 +173,15 @@ def _certificate(runtime: Runtime) -> Result:
             continue
         left = x509.load_pem_x509_certificate(content).not_valid_after_utc - runtime.now()
         yield left.days >= CERTIFICATE_DAYS, f"{path.name}: valid for {left.days} more days"
+
+
+def _since(mark: datetime | None, now: datetime) -> str:
+    """How old the oldest mark is; an import holds its own for itself by dating them ahead."""
+    if mark is None:
+        return ""
+    if mark > now:
+        return f", held for an import for {_minutes(mark - now)}"
+    return f", oldest {_minutes(now - mark)}"
 
 
 def _minutes(span: timedelta) -> str:
