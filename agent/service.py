@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import json
 import os
+import select
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +54,8 @@ class Collects(Protocol):
     def subsample(self, now_monotonic: float) -> None: ...
 
     def collect(self, now_wall_ms: int, now_monotonic: float) -> Any: ...
+
+    def close(self) -> None: ...
 
 
 class Clock:
@@ -173,6 +177,7 @@ class Service:
             if not self._thread.is_alive():
                 self.shipper.close()
         self._spool.close()
+        self._host.close()
         self._log.event("info", "stopped", waiting=self._spool.batches)
 
     # ---- one tick
@@ -382,8 +387,6 @@ def lock_folder(state: str) -> int:
 
 def run(config: Config, log: Log) -> int:
     """Runs until SIGTERM or SIGINT; exit status 0, or 2 if the folder is not to be had."""
-    import signal  # noqa: PLC0415
-
     os.umask(0o077)
     _no_core_dumps()
     try:
@@ -394,9 +397,7 @@ def run(config: Config, log: Log) -> int:
     except OSError as error:
         log.event("error", "no_state_folder", folder=config.state, error=error.strerror)
         return 2
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stopped = _stop_signals()
     service = Service(config, log)
     service.start()
     if config.metrics_listen:
@@ -405,12 +406,25 @@ def run(config: Config, log: Log) -> int:
         serve(config.metrics_listen, service, log)
     gc.collect()
     gc.freeze()
-    while not stop.is_set():
-        wait = service.turn()
-        if wait > 0:
-            stop.wait(wait)
+    while not stopped.poll(service.turn() * 1000):
+        pass
     service.stop()
     return 0
+
+
+def _stop_signals() -> select.poll:
+    """What becomes readable with SIGTERM or SIGINT.
+
+    One system call a wait, where threading.Event takes half of what a sub-sample costs.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    stopped = select.poll()
+    stopped.register(reader, select.POLLIN)
+    return stopped
 
 
 def _no_core_dumps() -> None:

@@ -34,7 +34,7 @@ HOST_NOTES = """\
 - `cpu_used_pct`:除 idle 和 iowait 外的全部 CPU 时间,含 steal。Everything but idle and iowait, steal
   included. `cpu_max_pct`:区间内 5 秒子采样的最高值。The highest 5 s sub-sample.
 - `mem_used_bytes`:总量减可用量(MemAvailable),缓存不算使用。Total less available; caches are not
-  use. 内存和交换取区间内各次采样的均值。Mean of the sub-samples.
+  use. 内存和交换取区间内若干次采样的均值(每 15 秒)。Mean of looks 15 s apart.
 - `disk_*_bytes`, `disk_used_pct`:本机块设备上的文件系统,每个设备只计一次;网络文件系统、只读镜像、
   tmpfs 不计。使用率同 `df`(不含 root 保留块)。Local block devices, each once; no network file
   systems, images or tmpfs; the share is df's. `inodes_used_pct`:整机取最高的文件系统 the worst one.

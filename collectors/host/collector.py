@@ -6,6 +6,7 @@ For the agent::
     host.collect(now_wall_ms, now_monotonic)     # the first call takes the baseline: no readings
     host.subsample(now_monotonic)                # every 5 s in between: CPU peak, memory mean
     got = host.collect(now_wall_ms, now_monotonic)   # every 60 s: got.readings, got.failures
+    host.close()                                 # at the end
     facts = host.facts()                         # slow (milliseconds): at start, then hourly
 
 Pass the *nominal* wall time of the tick (12:01:00.000, not 12:01:00.013) and rows start on whole
@@ -18,7 +19,14 @@ import os
 import time
 from typing import Any, NamedTuple
 
-from collectors.host.contract import Collector, InParts, NothingToCollect, Subsampled, Values
+from collectors.host.contract import (
+    Closed,
+    Collector,
+    InParts,
+    NothingToCollect,
+    Subsampled,
+    Values,
+)
 from collectors.records import Document, Reading
 
 TABLE = "host"
@@ -112,6 +120,12 @@ class HostCollector:
             if outcome == OK:
                 self._reported.pop(name, None)
         return got
+
+    def close(self) -> None:
+        """Closes what the collectors hold open."""
+        for collector in self.collectors:
+            if isinstance(collector, Closed):
+                collector.close()
 
     def facts(self) -> dict[str, Any]:
         """Who this host is; see collectors.host.identity. Never raises."""

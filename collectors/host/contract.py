@@ -55,3 +55,12 @@ class Subsampled(Protocol):
     def subsample(self, now: float) -> None:
         """A cheap look at ``now`` (monotonic seconds); raises as ``read`` does."""
         ...
+
+
+@runtime_checkable
+class Closed(Protocol):
+    """A collector that holds files open."""
+
+    def close(self) -> None:
+        """Gives them back; measuring again opens them again."""
+        ...

@@ -21,6 +21,35 @@ def read_bytes(path: str) -> bytes:
         os.close(handle)
 
 
+class HeldFile:
+    """A file of the kernel that is looked at often: opened once, read anew from its start.
+
+    Opening and closing costs as much as what is read. The kernel writes the text at every read
+    from the start, however little of it is asked for.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._handle = -1
+
+    def look(self, most: int) -> bytes:
+        """The first ``most`` bytes as they are now; raises OSError, whose text names the path."""
+        if self._handle >= 0:
+            try:
+                return os.pread(self._handle, most, 0)
+            except OSError:
+                # /proc was mounted anew, lxcfs was restarted: the path leads to the new one.
+                self.close()
+        self._handle = os.open(self._path, os.O_RDONLY)
+        return os.pread(self._handle, most, 0)
+
+    def close(self) -> None:
+        """Gives the handle back; another look opens the file again."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
 def read_line(path: str) -> str:
     """The file's text without surrounding blanks; "" where it is absent, empty or not for us."""
     try:

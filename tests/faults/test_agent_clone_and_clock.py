@@ -46,6 +46,9 @@ class Host:
     def subsample(self, now_monotonic: float) -> None:
         pass
 
+    def close(self) -> None:
+        pass
+
     def collect(self, now_wall_ms: int, now_monotonic: float) -> Collected:
         last, self._last = self._last, now_monotonic
         if last is None:

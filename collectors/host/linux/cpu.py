@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from collectors.host.contract import Values
-from collectors.host.files import parse_number, read_bytes
+from collectors.host.files import HeldFile, parse_number, read_bytes
 from collectors.rates import put, rate, share
 
 SHORTEST_S = 2.5
 """A shorter sub-interval is joined to the next: on 100 Hz ticks its share would be mostly noise."""
+
+FIRST_LINE = 256
+"""Bytes that hold the line of all CPUs: ten numbers of up to 20 digits."""
 
 
 class Times(NamedTuple):
@@ -47,17 +50,23 @@ class Cpu:
 
     def __init__(self, proc: str, sys: str) -> None:
         self._path = f"{proc}/stat"
-        self._peak: float | None = None
+        self._file = HeldFile(self._path)
+        self._looks: list[tuple[float, bytes]] = []
         self._earlier: tuple[float, Times] | None = None
 
     def subsample(self, now: float) -> None:
-        self._look(now, parse_stat(read_bytes(self._path)).times)
+        # Parsed with all others in ``read``: woken for this alone, every line of Python is dear.
+        self._looks.append((now, self._file.look(FIRST_LINE)))
 
     def read(self, now: float) -> Snapshot:
+        looks, self._looks = self._looks, []
         stat = parse_stat(read_bytes(self._path))
-        self._look(now, stat.times)
-        peak, self._peak = self._peak, None
+        times = [(at, parse_times(text)) for at, text in looks]
+        self._earlier, peak = highest_share(self._earlier, [*times, (now, stat.times)])
         return Snapshot(stat, peak)
+
+    def close(self) -> None:
+        self._file.close()
 
     def values(self, before: Snapshot | None, after: Snapshot, seconds: float) -> Values:
         values: Values = {"cpu_count": float(after.stat.cpus)}
@@ -71,27 +80,36 @@ class Cpu:
             values["cpu_max_pct"] = average if after.peak is None else max(average, after.peak)
         return values
 
-    def _look(self, now: float, times: Times) -> None:
-        if self._earlier is None:
-            self._earlier = (now, times)
-            return
-        since, earlier = self._earlier
-        if now - since < SHORTEST_S:
-            return
-        self._earlier = (now, times)
-        used = shares(earlier, times).get("cpu_used_pct")
-        if used is not None and (self._peak is None or used > self._peak):
-            self._peak = used
-
 
 def parse_stat(text: bytes) -> Stat:
-    """The sums of /proc/stat; raises ValueError. Kernels before 2.6.11 have no steal: 0."""
+    """The sums of /proc/stat; raises ValueError."""
+    return Stat(parse_times(text), max(1, text.count(b"\ncpu")), parse_number(text, b"ctxt "))
+
+
+def parse_times(text: bytes) -> Times:
+    """The first line of /proc/stat; raises ValueError. Kernels before 2.6.11 have no steal: 0."""
     fields = text[: text.find(b"\n")].split()
     if len(fields) < 8 or fields[0] != b"cpu":
         raise ValueError("/proc/stat does not begin with the line of all CPUs")
     numbers = [int(field) for field in fields[1:9]]
-    times = Times._make(numbers + [0] * (8 - len(numbers)))
-    return Stat(times, max(1, text.count(b"\ncpu")), parse_number(text, b"ctxt "))
+    return Times._make(numbers + [0] * (8 - len(numbers)))
+
+
+def highest_share(
+    earlier: tuple[float, Times] | None, looks: list[tuple[float, Times]]
+) -> tuple[tuple[float, Times] | None, float | None]:
+    """The highest used share between looks (instant, times), in percent; None where no two were
+    SHORTEST_S apart. Also the look that the next sub-interval begins at."""
+    peak: float | None = None
+    for now, times in looks:
+        if earlier is None:
+            earlier = (now, times)
+        elif now - earlier[0] >= SHORTEST_S:
+            used = shares(earlier[1], times).get("cpu_used_pct")
+            earlier = (now, times)
+            if used is not None and (peak is None or used > peak):
+                peak = used
+    return earlier, peak
 
 
 def shares(before: Times, after: Times) -> Values:

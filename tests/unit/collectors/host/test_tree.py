@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from collectors.catalog import HOST
 from collectors.host import HostCollector
+from collectors.host.files import HeldFile
 from collectors.records import Reading
 
 TREE = Path(__file__).parent.parent / "tree"
@@ -87,6 +89,28 @@ def test_the_cpu_peak_is_the_highest_five_seconds(machine: Machine) -> None:
     assert machine.values()["cpu_max_pct"] == 10.0  # the next interval starts afresh
 
 
+def test_a_held_file_that_fails_is_opened_again(machine: Machine) -> None:
+    held = HeldFile(str(machine.folder / "proc/loadavg"))
+    first = held.look(4)
+    with (machine.folder / "scratch").open("w") as unreadable:
+        os.dup2(unreadable.fileno(), held._handle)
+    assert held.look(4) == first
+    held.close()
+    assert held.look(4) == first
+    held.close()
+
+
+def test_closing_leaves_no_file_open_and_measuring_goes_on(machine: Machine) -> None:
+    for at in (5.0, 10.0, 15.0):
+        machine.host.subsample(at)
+    before = len(os.listdir("/proc/self/fd"))
+    machine.host.close()
+    assert len(os.listdir("/proc/self/fd")) == before - 2
+    machine.host.subsample(20.0)
+    assert machine.values()["cpu_count"] == 2.0
+    machine.host.close()
+
+
 def cpu_line(machine: Machine) -> str:
     line = (machine.folder / "proc/stat").read_text().splitlines()[0]
     return line.removesuffix(" 0 0")
@@ -94,8 +118,8 @@ def cpu_line(machine: Machine) -> str:
 
 def test_memory_is_total_less_available_and_averaged_over_the_looks(machine: Machine) -> None:
     machine.edit("proc/meminfo", ("6000000", "4000000"))
-    machine.host.subsample(5.0)
-    machine.host.subsample(10.0)
+    for at in (5.0, 10.0, 15.0, 20.0, 25.0, 30.0):  # every third is a look
+        machine.host.subsample(at)
     machine.edit("proc/meminfo", ("4000000 kB\nBuffers", "1000000 kB\nBuffers"))
     values = machine.values()
     assert values["mem_available_bytes"] == 3_000_000 * 1024
