@@ -105,7 +105,8 @@ class Ledger:
         """Raises Conflict if rows of now come under a number long passed: a restored or cloned
         spool counts on from where its snapshot was taken. By the server's clock, so that an
         agent's clock that stepped is not mistaken for a clone."""
-        if newest_ms < now_ms - FRESH_MS:
+        if not now_ms - FRESH_MS <= newest_ms <= now_ms + FRESH_MS:
+            # Old rows are a backlog; rows of the future tell of a clock, not of a second machine.
             return
         later = [mark.arrived_ms for s, mark in self.marks.items() if s > seq]
         if later and newest_ms > min(later) + REUSE_MS:

@@ -185,3 +185,12 @@ def test_a_conflict_noticed_here_outlasts_a_reload_until_it_is_written() -> None
     del directory.conflicts["a"]
     admit(directory.put(row._replace(state="conflict")), 1)
     assert directory.put(row).ledgers == {}
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=2)])
+def test_a_backlog_written_by_a_clock_ahead_is_no_second_machine(ahead: timedelta) -> None:
+    # The newest batch goes first, then what waits: both bear the time of the wrong clock.
+    agent = known()
+    row_ms = NOW_MS + int(ahead.total_seconds() * 1000)
+    admit(agent, 2, row_ms=row_ms).note(2, "d", NOW_MS)
+    admit(agent, 1, row_ms=row_ms - 1000, now=NOW + timedelta(seconds=1))
