@@ -247,7 +247,7 @@ class Service:
     # ---- damage
 
     def _tell_spool_events(self) -> None:
-        events, self._spool.events = self._spool.events, []
+        events = self._spool.take_events()
         for event, detail in events:
             self._log.event("error", event, detail=detail)
         if events and self._spool.damaged and self._salvage is None and self._thread is not None:

@@ -213,20 +213,20 @@ def test_the_real_agent_starts_on_a_ruined_spool_and_reports_the_loss(tmp_path: 
 def test_a_full_spool_is_streamed_not_loaded(tmp_path: Path) -> None:
     megabytes = 256 if os.environ.get("YUNXUN_HEAVY") else 48
     spool = Spool(str(tmp_path), max_bytes=1 << 30, min_free_pct=0.0, machine="m", boot="b")
-    spool._db.execute("PRAGMA synchronous = OFF")
+    spool._queue.db.execute("PRAGMA synchronous = OFF")
     put_document(spool, os.urandom(700).hex())
-    row = spool._db.execute(
+    row = spool._queue.db.execute(
         "SELECT agent, epoch, seq, kind, rows, from_ms, to_ms, crc, body FROM batch"
     ).fetchone()
     count = megabytes * 1024
-    spool._db.execute("BEGIN")
-    spool._db.executemany(
+    spool._queue.db.execute("BEGIN")
+    spool._queue.db.executemany(
         "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((n, *row) for n in range(10, count)),
     )
-    spool._meta["n"] = count
-    spool._meta["batches"] = count - 10
-    spool._commit()
+    spool._queue.meta["n"] = count
+    spool._queue.meta["batches"] = count - 10
+    spool._queue.commit()
     spool.close()
     script = (
         "import sys, time, resource; from agent.spool import Spool\n"

@@ -230,13 +230,13 @@ class SpoolModel(RuleBasedStateMachine):
             self.spool.close()
         else:
             # As a kill: what was not committed is rolled back by whoever opens the file next.
-            self.spool._db.rollback()
-            self.spool._db.close()
+            self.spool._queue.db.rollback()
+            self.spool._queue.db.close()
         self.spool = make_spool(self.path, boot=boot)
         self.waiting |= self._rows()
 
     def _rows(self) -> set[float]:
-        rows = self.spool._db.execute("SELECT body FROM batch").fetchall()
+        rows = self.spool._queue.db.execute("SELECT body FROM batch").fetchall()
         return {v for (body,) in rows for v in decode(body).columns.get("load1", [])}
 
     @invariant()
@@ -245,7 +245,7 @@ class SpoolModel(RuleBasedStateMachine):
 
     @invariant()
     def the_counters_agree_with_the_file(self) -> None:
-        count = self.spool._db.execute("SELECT count(*), total(rows) FROM batch").fetchone()
+        count = self.spool._queue.db.execute("SELECT count(*), total(rows) FROM batch").fetchone()
         summary = self.spool.summary()
         assert (summary["batches"], summary["rows"]) == count
 
