@@ -221,7 +221,7 @@ class Client:
     def _connect(self, deadline: float) -> socket.socket:
         host, port = self.address.host, self.address.port
         try:
-            found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self._host_name(), port, 0, socket.SOCK_STREAM)
         except OSError as error:
             raise NoAnswerError("dns", f"{host}: name not resolved: {error.strerror}") from None
         until = min(deadline, self._monotonic() + self._connect_s)
@@ -253,8 +253,13 @@ class Client:
         assert self._context is not None  # noqa: S101 - for the type checker
         plain.settimeout(max(0.1, until - self._monotonic()))
         return self._context.wrap_socket(
-            plain, server_hostname=self.address.host, session=self._session
+            plain, server_hostname=self._host_name(), session=self._session
         )
+
+    def _host_name(self) -> str | bytes:
+        """Bytes where they will do: text goes through Python's IDNA tables, a megabyte of them."""
+        host = self.address.host
+        return host.encode() if host.isascii() else host
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> NoAnswerError:
         where = self.address.authority

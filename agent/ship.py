@@ -224,13 +224,15 @@ class Shipper:
         return self._send(entry)
 
     def _next(self, now: float) -> Entry | None:
+        if not self._spool.batches:
+            return None  # without asking the file for eight places in turn
         backlog_due = now >= self._backlog_at
         self._turn += 1
         if not (backlog_due and self._turn % BACKLOG_EVERY == 0):
             entry = self._spool.newest(list(self._live))
             if entry is not None:
                 return entry
-        if not backlog_due or not self._spool.batches:
+        if not backlog_due:
             return None
         self._backlog_at = now + self._backlog_s
         return self._spool.oldest()

@@ -53,8 +53,7 @@ class HeldFile:
 def read_line(path: str) -> str:
     """The file's text without surrounding blanks; "" where it is absent, empty or not for us."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read().strip(" \t\r\n\0")
+        return read_bytes(path).decode("utf-8", "replace").strip(" \t\r\n\0")
     except OSError:
         return ""
 
