@@ -30,6 +30,9 @@ from controller.store.samples import Samples, SamplesError, SamplesUnavailable
 SAMPLES_SECONDS = 60.0
 """How long the sample store may take to come up (a large folder is read at its start)."""
 
+CONSOLE_ASSETS = Path(__file__).parent / "web" / "static" / "vendor"
+"""Built from the npm lock file by `make assets`; part of the wheel."""
+
 SANE_CLOCK = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -127,6 +130,8 @@ def check_folder(settings: Settings, now: datetime) -> list[str]:
         )
     if now < SANE_CLOCK:
         notes.append(f"clock: it says {now:%Y-%m-%d}, which is past; set it before agents send")
+    if not (CONSOLE_ASSETS / "echarts.js").is_file():
+        notes.append("console: its scripts and styles are not built; run 'make assets' first")
     return notes
 
 

@@ -261,13 +261,20 @@ def _unreachable(url: str, error: httpx.HTTPError) -> CommandError:
     return CommandError(f"{url}: unreachable: {cause}; {hint}", UNREACHABLE)
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[BinaryIO]:
+def check_file(file: Path) -> None:
+    """Raises CommandError where ``file`` cannot be sent; a pipe would be waited for in vain."""
+    if file.exists() and not file.is_file():
+        raise CommandError(f"{file}: is not a file; save it to one first")
     try:
-        content = file.open("rb")
+        file.open("rb").close()
     except OSError as error:
         raise CommandError(f"{file}: cannot be read: {error.strerror}") from None
-    with content:
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    check_file(file)
+    with file.open("rb") as content:
         yield content
 
 

@@ -30,6 +30,7 @@ from controller.commands.client import (
     CommandError,
     Data,
     Url,
+    check_file,
     open_api,
 )
 from controller.commands.terminal import plain
@@ -84,7 +85,7 @@ def import_units(
     Example: yunxun import units 单位.xlsx --dry-run
     """
     params = _params(dry_run, skip_bad, since, sheet, mapping)
-    _check_readable(file)
+    check_file(file)
     with open_api(url, data, ca) as api:
         _register(api, "units", file, params, form)
 
@@ -108,7 +109,7 @@ def import_resources(
     Example: yunxun import resources 资源台账.xlsx --map 备注=
     """
     params = _params(dry_run, skip_bad, since, sheet, mapping)
-    _check_readable(file)
+    check_file(file)
     with open_api(url, data, ca) as api:
         _register(api, "resources", file, params, form)
 
@@ -131,18 +132,10 @@ def import_samples(
     Example: yunxun import samples history.parquet --source platform-a
     """
     params = {"source": source or None, "dry_run": dry_run, "skip_bad": skip_bad}
-    _check_readable(file)
+    check_file(file)
     with open_api(url, data, ca) as api, _progress(file.name, by_bytes=True) as bar:
         outcome = _stream(api, file, params, bar)
     _finish(outcome, form)
-
-
-def _check_readable(file: Path) -> None:
-    """Raises CommandError before a controller is looked for."""
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise CommandError(f"{file}: cannot be read: {error.strerror}") from None
 
 
 def _params(

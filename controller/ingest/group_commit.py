@@ -179,9 +179,14 @@ class GroupCommit:
         try:
             self._store(table, block, now)
         except SamplesFull as error:
-            failure = try_later(507, "store full", str(error))
+            # The engine's own words name our insides; agents are told what it means for them.
+            log.error("a block was not stored: %s", error)
+            failure = try_later(507, "store full", "the controller's disk is full; keep the batch")
         except SamplesUnavailable as error:
-            failure = try_later(503, "store unavailable", str(error))
+            log.warning("a block was not stored: %s", error)
+            failure = try_later(
+                503, "store unavailable", "the sample store does not answer; keep the batch"
+            )
         except SamplesError as error:
             # Not the weather: this block is refused as it is. One batch must not hold up others.
             if len(parts) > 1:

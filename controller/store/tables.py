@@ -47,7 +47,7 @@ class LateRows(SQLModel, table=True):
 
 
 class WorkerLock(SQLModel, table=True):
-    """Who does the scheduled work: the holder renews before ``expires``, else another takes over."""
+    """Who does the scheduled work; it renews before ``expires``, else another takes over."""
 
     __tablename__ = "worker_lock"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,6 +115,16 @@ def test_a_file_that_is_not_there_is_named(api: Api, tmp_path: Path) -> None:
     for send in (api.post_file, lambda *a: list(api.stream_file(*a))):
         with pytest.raises(CommandError, match=r"nothing\.csv: cannot be read"):
             send("/upload", tmp_path / "nothing.csv")
+
+
+def test_a_folder_or_a_pipe_in_the_place_of_a_file_is_refused_at_once(
+    api: Api, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    for odd in (tmp_path, pipe):
+        with pytest.raises(CommandError, match="is not a file"):
+            api.post_file("/upload", odd)
 
 
 def test_the_token_goes_to_the_given_address_only(
