@@ -67,4 +67,30 @@ TARGETS: tuple[Target, ...] = (
         *("compression", "bytes", "victoria_bytes", "B"),
         1.0,
     ),
+    Target(
+        "usage of every unit, 30 days × 10,000 VMs at 5 minutes, against VictoriaMetrics from raw "
+        "series (it: p95 of CPU and memory; ours: the whole report)",
+        *("usage_reports", "units_s", "victoria_units_raw_s", "s"),
+        0.25,
+    ),
+    Target(
+        "— against VictoriaMetrics from its own recording rules, the same eleven figures",
+        *("usage_reports", "units_s", "victoria_units_rules_s", "s"),
+        1.0,
+    ),
+    Target(
+        "p95 of every one of the 10,000 VMs over 30 days, against quantile_over_time",
+        *("usage_reports", "resource_p95_s", "victoria_resource_p95_s", "s"),
+        0.5,
+    ),
+    Target(
+        "— growth of the engine's memory meanwhile",
+        *("usage_reports", "resource_p95_rss_growth_mb", "", "MB"),
+        800,
+    ),
+    Target(
+        "queries of one unit's page over 30 days on that data",
+        *("usage_reports", "unit_page_s", "", "s"),
+        0.3,
+    ),
 )

@@ -95,7 +95,7 @@ def expire(samples: Samples, settings: Settings, now: datetime) -> list[Removed]
 def kept(settings: Settings) -> dict[str, int]:
     """Days from arrival that each table's rows are kept."""
     days = {table.name: table.days for table in sample_tables(settings)}
-    return {**days, "group_5m": settings.retention.hourly_days}
+    return {**days, **dict.fromkeys(("group_5m", "unit_5m"), settings.retention.hourly_days)}
 
 
 def _expire_table(

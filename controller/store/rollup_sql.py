@@ -302,6 +302,17 @@ FROM group_5m FINAL
 WHERE {window("time", start, end)} AND n > 0 AND version < {version}{keep}"""
 
 
+def units(piece: Piece) -> str:
+    """INSERT of ``unit_5m`` from ``group_5m``; a unit that vanished gets its zeros with it."""
+    sums = ", ".join(f"sum(g.{name})" for name in GROUP_SUMS)
+    return f"""
+INSERT INTO unit_5m (unit, time, {", ".join(GROUP_SUMS)}, version, arrived)
+SELECT g.unit, g.time, {sums}, {piece.version}, min(g.arrived)
+FROM group_5m AS g FINAL
+WHERE {window("g.time", piece.start, piece.end)}
+GROUP BY g.unit, g.time"""
+
+
 def _guarded_groups(piece: Piece) -> str:
     return (
         f"SELECT time FROM group_5m FINAL WHERE {window('time', piece.start, piece.end)} "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from controller.usage.model import UsageQuery, UsageReport, UsageRow
 from controller.usage.series import resource_series, unit_trend
 from controller.usage.view import look
 
-__all__ = ["resource_series", "unit_trend", "usage_report"]
+__all__ = ["resource_figures", "resource_series", "unit_trend", "usage_report"]
 
 PCT_DIGITS = 4
 RATE_DIGITS = 3
@@ -80,6 +82,21 @@ def usage_report(runtime: Runtime, scope: Scope, query: UsageQuery) -> UsageRepo
         unit=None if view.root is None else tree.codes[view.root],
         unit_name=None if view.root is None else tree.name(view.root, end),
     )
+
+
+def resource_figures(
+    runtime: Runtime, scope: Scope, query: UsageQuery, names: Sequence[str]
+) -> dict[int, dict[str, float]]:
+    """Some figures (of ``resources.NAMES``) of every resource, by its id: what an analysis over all
+    resources needs of a report, for a part of its time. NaN where nothing was measured."""
+    view = look(runtime, scope, replace(query, by="resource"))
+    now_s = int(runtime.now().timestamp())
+    keys, found = resources.figures(runtime.samples, runtime.settings, view, now_s, names)
+    lines = zip(*(found[name].tolist() for name in names), strict=True)
+    return {
+        key: dict(zip(names, line, strict=True))
+        for key, line in zip(keys.tolist(), lines, strict=True)
+    }
 
 
 def _row(label: Label, held: Held, answer: dict[str, Any]) -> UsageRow:

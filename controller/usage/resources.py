@@ -7,7 +7,8 @@ allocation unknown, coarse or hourly rows) go the long way, row by row against t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +25,16 @@ from controller.store.rollup_sql import (
     hour_buckets,
     window,
 )
-from controller.store.samples import Samples
+from controller.store.samples import Columns, Samples
 from controller.usage.view import Pieces, View
 
-SHORT_SLICE = 2_500
-LONG_SLICE = 500
-"""Resources of one statement: bounds the engine's memory (a month of one value each of 2,500
-resources is 86 MB)."""
+SLICE = 500
+"""Resources of one statement. A percentile keeps every value: a month of the report's four are
+86 MB, where a larger slice would spill to disk."""
+LANES = 2
+"""Statements at once, each on one thread: grouping by resource gains little from more threads."""
+
+ONE_THREAD = {"max_threads": 1}
 
 Figures = dict[str, NDArray[np.float64]]
 
@@ -57,8 +61,11 @@ _COLUMNS = (
 )
 
 
-def figures(samples: Samples, settings: Settings, view: View, now_s: int) -> tuple[Ints, Figures]:
-    """Resource ids and, parallel to them, each of NAMES; resources without data are left out."""
+def figures(
+    samples: Samples, settings: Settings, view: View, now_s: int, names: Sequence[str] = NAMES
+) -> tuple[Ints, Figures]:
+    """Resource ids and, parallel to them, each of ``names`` (some of NAMES); resources without
+    data are left out."""
     pieces = view.pieces
     ids, count = np.unique(pieces.row, return_counts=True)
     coarser = _with_coarser(samples, settings, view, now_s)
@@ -70,20 +77,20 @@ def figures(samples: Samples, settings: Settings, view: View, now_s: int) -> tup
         plain[:] = False
     elif len(coarser):
         plain &= ~np.isin(pieces.row, coarser)
-    found: list[tuple[Ints, Figures]] = []
-    # Where a platform gives shares only, the bytes need each row's size.
-    shares_only: list[Ints] = []
-    for part in _slices(pieces.pick(plain), SHORT_SLICE):
-        keys, values, bare = _short(samples, view, part)
-        found.append((keys[~bare], {name: values[name][~bare] for name in NAMES}))
-        shares_only.append(keys[bare])
-    again = np.concatenate([*shares_only, np.array([], np.int64)])
-    for part in _slices(pieces.pick(~plain | np.isin(pieces.row, again)), LONG_SLICE):
-        found.append(_long(samples, view, part, coarser is None or len(coarser) > 0))
-    keys = np.concatenate([keys for keys, _ in found] or [np.array([], np.int64)])
+    with ThreadPoolExecutor(LANES) as pool:
+        parts = _slices(pieces.pick(plain), SLICE)
+        short = list(pool.map(lambda part: _short(samples, view, part, names), parts))
+        # Where a platform gives shares only, the bytes need each row's size.
+        again = np.concatenate([*(keys[bare] for keys, _, bare in short), np.array([], np.int64)])
+        parts = _slices(pieces.pick(~plain | np.isin(pieces.row, again)), SLICE)
+        spread = coarser is None or len(coarser) > 0
+        long = list(pool.map(lambda part: _long(samples, view, part, names, spread), parts))
+    found = [(keys[~bare], {n: v[~bare] for n, v in got.items()}) for keys, got, bare in short]
+    found += long
+    keys = np.concatenate([*(keys for keys, _ in found), np.array([], np.int64)])
     return keys, {
-        name: np.concatenate([values[name] for _, values in found] or [np.array([])])
-        for name in NAMES
+        name: np.concatenate([*(values[name] for _, values in found), np.array([])])
+        for name in names
     }
 
 
@@ -108,43 +115,51 @@ def _slices(pieces: Pieces, size: int) -> Iterator[Pieces]:
         yield pieces.pick((pieces.row >= chunk[0]) & (pieces.row <= chunk[-1]))
 
 
-def _statistics(weight: str, cpu: str, peak: str, mem: str, disk: str) -> str:
-    """The SELECT list of NAMES."""
-    return f"""count() AS filled,
-  {st.weighted_mean(cpu, weight)} AS cpu_avg, {st.percentile(cpu, 0.95)} AS cpu_p95,
-  {st.highest(peak)} AS cpu_max,
-  {st.weighted_mean(mem, weight)} AS mem_avg, {st.percentile(mem, 0.95)} AS mem_p95,
-  {st.highest(mem)} AS mem_max,
-  {st.weighted_mean(disk, weight)} AS disk_avg,
-  {st.weighted_mean("net_rx_bytes_s", weight)} AS rx_avg,
-  {st.percentile("net_rx_bytes_s", 0.95)} AS rx_p95,
-  {st.weighted_mean("net_tx_bytes_s", weight)} AS tx_avg,
-  {st.percentile("net_tx_bytes_s", 0.95)} AS tx_p95"""
+def _statistics(names: Sequence[str], mem: str, disk: str) -> str:
+    """The SELECT list of ``names``."""
+    expressions = {
+        "filled": "count()",
+        "cpu_avg": st.weighted_mean("cpu_used_pct", "seconds"),
+        "cpu_p95": st.percentile("cpu_used_pct", 0.95),
+        "cpu_max": st.highest(_PEAK),
+        "mem_avg": st.weighted_mean(mem, "seconds"),
+        "mem_p95": st.percentile(mem, 0.95),
+        "mem_max": st.highest(mem),
+        "disk_avg": st.weighted_mean(disk, "seconds"),
+        "rx_avg": st.weighted_mean("net_rx_bytes_s", "seconds"),
+        "rx_p95": st.percentile("net_rx_bytes_s", 0.95),
+        "tx_avg": st.weighted_mean("net_tx_bytes_s", "seconds"),
+        "tx_p95": st.percentile("net_tx_bytes_s", 0.95),
+    }
+    return ", ".join(f"{expressions[name]} AS {name}" for name in names)
 
 
 _PEAK = "if(isNaN(cpu_max_pct), cpu_used_pct, cpu_max_pct)"
 
 
-def _short(samples: Samples, view: View, pieces: Pieces) -> tuple[Ints, Figures, NDArray[np.bool_]]:
+def _short(
+    samples: Samples, view: View, pieces: Pieces, names: Sequence[str]
+) -> tuple[Ints, Figures, NDArray[np.bool_]]:
     """Without a join; the last answer marks resources that gave shares instead of bytes."""
     ids = pieces.row
     which = f"resource >= {ids.min()} AND resource <= {ids.max()}"
     if len(ids) <= ids.max() - ids.min():
         which += f" AND resource IN ({', '.join(map(str, ids.tolist()))})"
     which += f" AND instance = '' AND {window('time', view.start, view.end)}"
-    figures = _statistics("seconds", "cpu_used_pct", _PEAK, "mem_used_bytes", "disk_used_bytes")
     answer = samples.query(
-        f"SELECT resource, {figures} FROM {HOST.name}_5m FINAL WHERE {which} GROUP BY resource"
+        f"SELECT resource, {_statistics(names, 'mem_used_bytes', 'disk_used_bytes')} "
+        f"FROM {HOST.name}_5m FINAL WHERE {which} GROUP BY resource",
+        settings=ONE_THREAD,
     )
-    keys = np.asarray(answer.get("resource", []), np.int64)
-    values = {name: np.asarray(answer.get(name, []), np.float64) for name in NAMES}
+    keys, values = _answered(answer, names)
     order = np.argsort(ids)
     place = order[np.searchsorted(ids[order], keys)]
-    size = pieces.holding.mem_bytes[place]
-    for name in ("mem_avg", "mem_p95", "mem_max"):
-        values[name] = _share(values[name], size)
-    values["disk_avg"] = _share(values["disk_avg"], pieces.holding.disk_bytes[place])
-    bare = np.isnan(values["mem_avg"]) | np.isnan(values["disk_avg"])
+    bare = np.zeros(len(keys), bool)
+    for name in names:
+        if name.startswith(("mem", "disk")):
+            size = pieces.holding.mem_bytes if name.startswith("mem") else pieces.holding.disk_bytes
+            values[name] = _share(values[name], size[place])
+            bare |= np.isnan(values[name])
     if bare.any():
         shares = samples.query(
             f"SELECT DISTINCT resource FROM {HOST.name}_5m WHERE {which} AND ("
@@ -155,17 +170,24 @@ def _short(samples: Samples, view: View, pieces: Pieces) -> tuple[Ints, Figures,
     return keys, values, bare
 
 
+def _answered(answer: Columns, names: Sequence[str]) -> tuple[Ints, Figures]:
+    keys = np.asarray(answer.get("resource", []), np.int64)
+    return keys, {name: np.asarray(answer.get(name, []), np.float64) for name in names}
+
+
 def _share(used: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore", invalid="ignore"):
         share: NDArray[np.float64] = np.where(size > 0, 100 * used / size, np.nan)
     return share
 
 
-def _long(samples: Samples, view: View, pieces: Pieces, coarser: bool) -> tuple[Ints, Figures]:
+def _long(
+    samples: Samples, view: View, pieces: Pieces, names: Sequence[str], coarser: bool
+) -> tuple[Ints, Figures]:
     """Each row against the piece that holds at its time; coarser rows where nothing finer is."""
     answer = samples.query(
         f"""
-SELECT resource, {_statistics("seconds", "cpu_used_pct", _PEAK, "mem", "disk")}
+SELECT resource, {_statistics(names, "mem", "disk")}
 FROM (
   SELECT resource, seconds, cpu_used_pct, cpu_max_pct, net_rx_bytes_s, net_tx_bytes_s,
     if(isNaN(p.mem_bytes), mem_total_bytes, p.mem_bytes) AS size_mem,
@@ -188,9 +210,9 @@ GROUP BY resource""",
                 ("disk_bytes", "Float64", pieces.holding.disk_bytes),
             ]
         },
+        settings=ONE_THREAD,
     )
-    keys = np.asarray(answer.get("resource", []), np.int64)
-    return keys, {name: np.asarray(answer.get(name, []), np.float64) for name in NAMES}
+    return _answered(answer, names)
 
 
 def rows(view: View, ids: list[int], coarser: bool, columns: tuple[str, ...] = _COLUMNS) -> str:

@@ -36,7 +36,7 @@ _TREND = {
     "net_rx_bytes_s": ("rx", True),
     "net_tx_bytes_s": ("tx", True),
 }
-"""Field of Trend: (column of sums.buckets, whether its peak is kept)."""
+"""Field of Trend: (column of sums.Buckets, whether its peak is kept)."""
 
 
 def unit_trend(
@@ -57,10 +57,11 @@ def unit_trend(
     view = _as_one(view)
     means = ", ".join(f"{st.mean(c)} AS {c}_mean" for c, _ in _TREND.values())
     peaks = ", ".join(f"{st.highest(c)} AS {c}_peak" for c, peak in _TREND.values() if peak)
+    buckets = sums.Buckets(view)
     answer = runtime.samples.query(
-        f"SELECT intDiv(t, {step}) AS number, {means}, {peaks} "
-        f"FROM ({sums.buckets(view)}) GROUP BY number",
-        external=sums.tables(view),
+        f"SELECT intDiv(t, {step}) AS number, {means}, {peaks} FROM ({buckets.sql}) "
+        "GROUP BY number",
+        external=buckets.external,
     )
     numbers = _numbers(view, step)
     place = _places(answer, numbers)
