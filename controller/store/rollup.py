@@ -302,6 +302,7 @@ def _roll_groups(stores: Stores, table: Table, piece: Piece) -> None:
         return
     _run(stores, rollup_sql.groups(table, piece, snapshot=holdings.snapshot, coarse=coarse))
     _run(stores, rollup_sql.vanished_groups(piece))
+    _run(stores, rollup_sql.units(piece))
 
 
 def _count_late(stores: Stores, table: Table, piece: Piece, day: date) -> None:
