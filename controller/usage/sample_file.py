@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from controller.inventory.sheet import UnreadableError, read_sheets
 
-BLOCK_BYTES = 16 << 20
-BATCH_ROWS = 131_072
+BLOCK_BYTES = 4 << 20
+BATCH_ROWS = 65_536
 _HEAD = 1 << 20
 
 
