@@ -4,7 +4,6 @@ goes on when there is room again."""
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,22 +12,16 @@ import pytest
 from agent.spool import Spool
 from collectors.records import decode
 from tests.faults.agents import AgentProcess, enrolled, eventually
+from tests.faults.disks import small_disk
 from tests.faults.receiver import Receiver
 from tests.unit.agent.spools import make_spool, put
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB."""
-    if os.geteuid() != 0:
-        pytest.fail("mounting a tmpfs of 4 MB needs root: run this test as root", pytrace=False)
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
-    try:
+    with small_disk(tmp_path / "disk", 4) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:
@@ -59,11 +52,11 @@ def everything(spool: Spool) -> tuple[list[float], int]:
     return found, lost
 
 
-def test_it_stops_growing_before_the_floor_and_counts_what_it_dropped(small_disk: Path) -> None:
-    spool = make_spool(small_disk, max_bytes=100_000_000, min_free_pct=85.0)
+def test_it_stops_growing_before_the_floor_and_counts_what_it_dropped(disk: Path) -> None:
+    spool = make_spool(disk, max_bytes=100_000_000, min_free_pct=85.0)
     for number in range(150):
         put(spool, *range(number * 2000, number * 2000 + 2000))
-        assert free_share(small_disk) > 0.82
+        assert free_share(disk) > 0.82
     summary = spool.summary()
     assert summary["lost"]["spool_full"] > 0
     found, _ = everything(spool)
@@ -74,12 +67,12 @@ def test_it_stops_growing_before_the_floor_and_counts_what_it_dropped(small_disk
 
 
 def test_on_a_disk_without_a_byte_left_new_data_replaces_old_and_nothing_is_uncounted(
-    small_disk: Path,
+    disk: Path,
 ) -> None:
-    spool = make_spool(small_disk)
+    spool = make_spool(disk)
     for number in range(300):
         put(spool, number)
-    ballast = fill(small_disk)
+    ballast = fill(disk)
     for number in range(300, 900):
         put(spool, number)
     ballast.unlink()
@@ -91,18 +84,18 @@ def test_on_a_disk_without_a_byte_left_new_data_replaces_old_and_nothing_is_unco
     assert len(set(found)) == len(found)
     assert len(found) + lost == 902
     spool.close()
-    spool = make_spool(small_disk)
+    spool = make_spool(disk)
     put(spool, 902)
     assert everything(spool)[0] == [902.0]
     spool.close()
 
 
-def test_the_real_agent_keeps_delivering_on_a_full_disk(small_disk: Path) -> None:
+def test_the_real_agent_keeps_delivering_on_a_full_disk(disk: Path) -> None:
     with Receiver() as receiver:
-        enrolled(small_disk, receiver.url)
-        agent = AgentProcess(small_disk)
+        enrolled(disk, receiver.url)
+        agent = AgentProcess(disk)
         eventually(lambda: len(receiver.rows()) >= 1, 10)
-        ballast = fill(small_disk)
+        ballast = fill(disk)
         before = len(receiver.rows())
         eventually(lambda: len(receiver.rows()) >= before + 3, 10)
         ballast.unlink()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import os
 import random
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from collectors import records
+from tests.faults.disks import small_disk
 from tests.ingest_server import Identity, IngestServer, batch, now_ms, reading, running_server
 
 HEAVY = os.environ.get("YUNXUN_HEAVY") == "1"
@@ -172,12 +172,14 @@ def test_the_door_says_507_before_the_disk_is_full_and_goes_on_when_there_is_roo
     tmp_path: Path,
 ) -> None:
     """The floor is put above what is free; reads go on meanwhile."""
-    usage = shutil.disk_usage(tmp_path)
-    options = {"min_free_mb": (usage.free >> 20) - 64, "min_free_percent": 100.0}
-    with running_server(tmp_path, 1, options) as (server, (agent,)):
+    options = {"min_free_mb": 600, "min_free_percent": 100.0}
+    with (
+        small_disk(tmp_path / "disk", 1000) as disk,
+        running_server(disk, 1, options) as (server, (agent,)),
+    ):
         wire = batch(agent, 1, [reading(now_ms() - 60_000)])
         assert server.send(agent, wire).status == 200
-        filler = tmp_path / "filler"
+        filler = disk / "filler"
         with filler.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, 512 << 20)
         deadline = time.monotonic() + 10

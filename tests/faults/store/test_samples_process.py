@@ -11,7 +11,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 
 from controller.store import maintenance
 from controller.store.samples import Samples, SamplesError, SamplesFull, SamplesUnavailable
+from tests.faults.disks import small_disk
 from tests.samples_process import SamplesProcess, samples_process
 
 HEAVY = os.environ.get("YUNXUN_HEAVY") == "1"
@@ -165,17 +165,10 @@ def test_a_hanging_engine_costs_a_client_its_time_limit_and_no_more(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 40 MB of its own."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"this test mounts a tmpfs and needs root: {done.stderr}"
-    try:
+    with small_disk(tmp_path / "small", 40) as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(path: Path) -> None:
@@ -189,10 +182,10 @@ def fill(path: Path) -> None:
         os.close(handle)
 
 
-def test_a_full_disk_refuses_inserts_keeps_reads_and_recovers(small_disk: Path) -> None:
-    with samples_process(small_disk) as (process, samples):
+def test_a_full_disk_refuses_inserts_keeps_reads_and_recovers(disk: Path) -> None:
+    with samples_process(disk) as (process, samples):
         insert(samples, 0)
-        ballast = small_disk / "ballast"
+        ballast = disk / "ballast"
         fill(ballast)
         acked = {0}
         issued = {0}
