@@ -164,7 +164,7 @@ def _show(console: Console, api: Api, processes: demo.Processes, fleet: demo.Fle
         "/api/v1/usage", **{"from": since.isoformat(), "to": fleet.end.isoformat(), "by": "unit"}
     )
     width = console.width if console.is_terminal else None
-    console.print(usage.table(report, english=False, width=width))
+    usage.print_report(report, english=False)
 
 
 def _own_row(api: Api) -> Table | None:

@@ -74,7 +74,7 @@ def usage(
         _write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(), output)
     else:
         wide = english if english is not None else not _chinese()
-        _print(content, wide, output)
+        print_report(content, wide, output)
 
 
 def _fetch(api: Api, form: str, params: dict[str, Any]) -> dict[str, Any] | bytes:
@@ -93,7 +93,11 @@ def _write(content: bytes, output: Path | None) -> None:
         raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
 
 
-def _print(document: dict[str, Any], english: bool, output: Path | None) -> None:
+def print_report(document: dict[str, Any], english: bool, output: Path | None = None) -> None:
+    """Prints the table as wide as the terminal allows, whole into a pipe or file.
+
+    Raises CommandError.
+    """
     console = Console()
     if output is None and console.is_terminal:
         console.print(table(document, english, console.width))
