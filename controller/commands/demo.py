@@ -163,7 +163,6 @@ def _show(console: Console, api: Api, processes: demo.Processes, fleet: demo.Fle
     report = api.get(
         "/api/v1/usage", **{"from": since.isoformat(), "to": fleet.end.isoformat(), "by": "unit"}
     )
-    width = console.width if console.is_terminal else None
     usage.print_report(report, english=False)
 
 
