@@ -110,6 +110,7 @@ def _with_coarser(
 
 def _slices(pieces: Pieces, size: int) -> Iterator[Pieces]:
     ids = np.unique(pieces.row)
+    size = max(1, min(size, -(-len(ids) // LANES)))
     for first in range(0, len(ids), size):
         chunk = ids[first : first + size]
         yield pieces.pick((pieces.row >= chunk[0]) & (pieces.row <= chunk[-1]))
