@@ -94,29 +94,6 @@ TARGETS: tuple[Target, ...] = (
         0.3,
     ),
     Target(
-        "usage of every unit, 30 days × 10,000 VMs at 5 min, against VictoriaMetrics' raw series",
-        *("usage_reports", "units_s", "victoria_units_raw_s", "s"),
-        0.25,
-    ),
-    Target(
-        "— against VictoriaMetrics from its own recording rules",
-        *("usage_reports", "units_s", "victoria_units_rules_s", "s"),
-        1.0,
-    ),
-    Target(
-        "p95 of every one of the 10,000 VMs over 30 days, against quantile_over_time",
-        *("usage_reports", "resource_p95_s", "victoria_resource_p95_s", "s"),
-        0.5,
-    ),
-    Target(
-        "— RSS growth of the engine", "usage_reports", "resource_p95_rss_growth_mb", "", "MB", 800.0
-    ),
-    Target(
-        "data of one unit's web page over 30 days on that store",
-        *("usage_reports", "unit_page_s", "", "s"),
-        0.3,
-    ),
-    Target(
         "controller RSS, all processes, while ingesting 10,000 hosts a minute",
         *("controller_rss", "all_rss_mb", "", "MB"),
         1200.0,
