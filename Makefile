@@ -15,7 +15,7 @@ test: setup
 	$(PY) -m pytest -q
 
 faults: setup
-	YUNXUN_HEAVY=1 $(PY) -m pytest -q tests/faults tests/real --timeout 3600
+	HEAVY_TESTS=1 $(PY) -m pytest -q tests/faults tests/real --timeout 3600
 
 lint: setup
 	$(VENV)/bin/ruff check .

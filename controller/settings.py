@@ -82,7 +82,7 @@ class Settings(_Section):
         return self.database_url or f"sqlite:///{(self.data / 'yunxun.db').resolve()}"
 
 
-SECRETS = ("YUNXUN_ADMIN_PASSWORD", "YUNXUN_TOKEN", "YUNXUN_URL")
+OTHERS = ("YUNXUN_ADMIN_PASSWORD", "YUNXUN_TOKEN", "YUNXUN_URL", "YUNXUN_CA")
 """Environment variables with our prefix that are not settings."""
 
 
@@ -106,7 +106,7 @@ def load(
     for name, text in (os.environ if environment is None else environment).items():
         if (
             name.startswith("YUNXUN_")
-            and name not in SECRETS
+            and name not in OTHERS
             and not name.startswith("YUNXUN_AGENT_")
         ):
             _put(values, name.removeprefix("YUNXUN_").lower().split("__"), text)

@@ -15,7 +15,7 @@ from tests.faults.proxy import FaultProxy
 from tests.faults.receiver import Receiver
 from tests.faults.writer import T0
 
-KILLS = 200 if os.environ.get("YUNXUN_HEAVY") else 20
+KILLS = 200 if os.environ.get("HEAVY_TESTS") else 20
 
 
 def read_oracle(path: Path) -> tuple[set[int], set[int]]:

@@ -24,7 +24,7 @@ from tests.faults.agents import ROOT, AgentProcess, enrolled, eventually
 from tests.faults.receiver import Receiver
 from tests.unit.agent.spools import make_spool, put, put_document
 
-MUTATIONS = 500 if os.environ.get("YUNXUN_HEAVY") else 40
+MUTATIONS = 500 if os.environ.get("HEAVY_TESTS") else 40
 ROWS = 120
 
 
@@ -211,7 +211,7 @@ def test_the_real_agent_starts_on_a_ruined_spool_and_reports_the_loss(tmp_path: 
 
 
 def test_a_full_spool_is_streamed_not_loaded(tmp_path: Path) -> None:
-    megabytes = 256 if os.environ.get("YUNXUN_HEAVY") else 48
+    megabytes = 256 if os.environ.get("HEAVY_TESTS") else 48
     spool = Spool(str(tmp_path), max_bytes=1 << 30, min_free_pct=0.0, machine="m", boot="b")
     spool._queue.db.execute("PRAGMA synchronous = OFF")
     put_document(spool, os.urandom(700).hex())

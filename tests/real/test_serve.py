@@ -158,7 +158,7 @@ def test_commands_work_on_a_folder_without_a_server(tmp_path: Path) -> None:
     assert not (tmp_path / "new" / "run" / "samples.json").exists()
 
 
-@pytest.mark.skipif(os.environ.get("YUNXUN_HEAVY") != "1", reason="takes over a minute")
+@pytest.mark.skipif(os.environ.get("HEAVY_TESTS") != "1", reason="takes over a minute")
 @pytest.mark.timeout(300)
 def test_an_engine_that_hangs_is_killed_and_started_anew(server: Serve) -> None:
     before = server.children()["samples"]

@@ -19,7 +19,7 @@ from collectors import records
 from tests.faults.disks import small_disk
 from tests.ingest_server import Identity, IngestServer, batch, now_ms, reading, running_server
 
-HEAVY = os.environ.get("YUNXUN_HEAVY") == "1"
+HEAVY = os.environ.get("HEAVY_TESTS") == "1"
 KILLS = 200 if HEAVY else 20
 SENDERS = 8
 SETTLE_SECONDS = 60.0

@@ -24,7 +24,7 @@ from controller.store.samples import Samples, SamplesError, SamplesFull, Samples
 from tests.faults.disks import small_disk
 from tests.samples_process import SamplesProcess, samples_process
 
-HEAVY = os.environ.get("YUNXUN_HEAVY") == "1"
+HEAVY = os.environ.get("HEAVY_TESTS") == "1"
 KILLS = 200 if HEAVY else 20
 WRITERS = 3
 BLOCK_ROWS = 300

@@ -110,7 +110,7 @@ def same(got: object, wanted: dict[str, float | None]) -> None:
 
 
 @settings(
-    max_examples=100 if os.environ.get("YUNXUN_HEAVY") else 12,
+    max_examples=100 if os.environ.get("HEAVY_TESTS") else 12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,

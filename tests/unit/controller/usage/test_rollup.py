@@ -63,7 +63,7 @@ batches = some.lists(
 
 
 @settings(
-    max_examples=60 if os.environ.get("YUNXUN_HEAVY") else 4,
+    max_examples=60 if os.environ.get("HEAVY_TESTS") else 4,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,

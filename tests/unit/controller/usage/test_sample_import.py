@@ -258,7 +258,7 @@ def test_real_traces_give_the_reference_figures(
     with target.open("w") as out:
         out.write("resource,time,cpu_used_pct,mem_used_bytes,disk_used_pct,net_rx_bytes_s\n")
         vms = [vm for vm in reference if (traces / month / f"{vm}.csv").exists()]
-        vms = vms if os.environ.get("YUNXUN_HEAVY") else vms[::3]
+        vms = vms if os.environ.get("HEAVY_TESTS") else vms[::3]
         for vm in vms:
             w.resource(f"vm{vm}", created=since)
             w.holding(
