@@ -125,8 +125,8 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
     """Becomes the lean process (same pid); does not return where that is possible."""
     del arguments
     if os.name != "posix":
-        from agent.log import Log  # noqa: PLC0415
-        from agent.service import run as run_here  # noqa: PLC0415
+        from agent.log import Log
+        from agent.service import run as run_here
 
         return run_here(config, Log(config.log_level))
     command = lean_command()
@@ -136,7 +136,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
 
 def lean_command() -> list[str]:
     """The command line of the process that measures; see agent.lean."""
-    from importlib.util import find_spec  # noqa: PLC0415
+    from importlib.util import find_spec
 
     folders = []
     for package in ("psutil", "prometheus_client"):
@@ -151,10 +151,10 @@ def lean_command() -> list[str]:
 
 def enrol(config: Config, arguments: argparse.Namespace) -> int:
     """Enrols this host and stores its identity."""
-    from agent.enrol import EnrolError, parse_token  # noqa: PLC0415
-    from agent.enrol import enrol as ask  # noqa: PLC0415
-    from agent.identity import IdentityError, read_identity, write_identity  # noqa: PLC0415
-    from collectors.host import HostCollector  # noqa: PLC0415
+    from agent.enrol import EnrolError, parse_token
+    from agent.enrol import enrol as ask
+    from agent.identity import IdentityError, read_identity, write_identity
+    from collectors.host import HostCollector
 
     try:
         known = read_identity(config.state)
@@ -175,8 +175,8 @@ def enrol(config: Config, arguments: argparse.Namespace) -> int:
         return _fail(str(error), error.status)
     except OSError as error:
         return _fail(f"{error.filename or config.state}: {error.strerror}")
-    print(f"enrolled as {identity.agent} at {identity.url}")  # noqa: T201
-    print("next: yunxun-agent run (a running agent takes it up by itself)")  # noqa: T201
+    print(f"enrolled as {identity.agent} at {identity.url}")
+    print("next: yunxun-agent run (a running agent takes it up by itself)")
     return FINE
 
 
@@ -192,7 +192,7 @@ def _token_text(arguments: argparse.Namespace) -> str:
         with open(source, encoding="utf-8") as file:
             return file.read()
     if arguments.token:
-        print(  # noqa: T201
+        print(
             "warning: the token stood on the command line, where others can read it;"
             f" --token-file or {TOKEN_VARIABLE} keep it private",
             file=sys.stderr,
@@ -200,7 +200,7 @@ def _token_text(arguments: argparse.Namespace) -> str:
         return str(arguments.token)
     text = os.environ.get(TOKEN_VARIABLE, "")
     if not text:
-        from agent.enrol import EnrolError  # noqa: PLC0415
+        from agent.enrol import EnrolError
 
         raise EnrolError(
             f"no token: give it with --token-file, on stdin (-) or in {TOKEN_VARIABLE}"
@@ -212,7 +212,7 @@ def once(config: Config, arguments: argparse.Namespace) -> int:
     """Measures once; with --send through spool and controller."""
     if arguments.send:
         return _once_sent(config, arguments.seconds)
-    from collectors.host import HostCollector  # noqa: PLC0415
+    from collectors.host import HostCollector
 
     host = HostCollector()
     host.collect(round(time.time() * 1000), time.monotonic())
@@ -221,19 +221,19 @@ def once(config: Config, arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         rows = [reading._asdict() for reading in got.readings]
         failures = [document.body for document in got.failures]
-        print(json.dumps({"readings": rows, "failures": failures}, ensure_ascii=False))  # noqa: T201
+        print(json.dumps({"readings": rows, "failures": failures}, ensure_ascii=False))
     else:
         for reading in got.readings:
             for name, value in reading.values.items():
-                print(f"{reading.instance or 'host':16} {name:24} {value:>20,.2f}")  # noqa: T201
+                print(f"{reading.instance or 'host':16} {name:24} {value:>20,.2f}")
         for document in got.failures:
-            print(f"failed: {document.body}", file=sys.stderr)  # noqa: T201
+            print(f"failed: {document.body}", file=sys.stderr)
     return PROBLEMS if got.failures else FINE
 
 
 def _once_sent(config: Config, seconds: float) -> int:
-    from agent.log import Log  # noqa: PLC0415
-    from agent.service import AlreadyRunningError, Service, lock_folder  # noqa: PLC0415
+    from agent.log import Log
+    from agent.service import AlreadyRunningError, Service, lock_folder
 
     try:
         lock_folder(config.state)
@@ -267,7 +267,7 @@ def _read_status(config: Config) -> dict[str, Any]:
 
 def status(config: Config, arguments: argparse.Namespace) -> int:
     """Shows the status file; it never opens the spool, which has one connection only."""
-    from agent.service import AlreadyRunningError, lock_folder  # noqa: PLC0415
+    from agent.service import AlreadyRunningError, lock_folder
 
     told = _read_status(config)
     if not told:
@@ -280,10 +280,10 @@ def status(config: Config, arguments: argparse.Namespace) -> int:
     except OSError as error:
         return _fail(f"{config.state}: {error.strerror}")
     if arguments.format == "json":
-        print(json.dumps(told, ensure_ascii=False))  # noqa: T201
+        print(json.dumps(told, ensure_ascii=False))
     else:
         for label, value in status_lines(told):
-            print(f"{label:16} {value}")  # noqa: T201
+            print(f"{label:16} {value}")
     return FINE if told["running"] and told.get("state") == "connected" else PROBLEMS
 
 
@@ -311,7 +311,7 @@ def status_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _fail(text: str, status: int = BAD_INPUT) -> int:
-    print(f"yunxun-agent: {text}", file=sys.stderr)  # noqa: T201
+    print(f"yunxun-agent: {text}", file=sys.stderr)
     return status
 
 

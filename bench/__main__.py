@@ -29,7 +29,8 @@ PEERS = {
     "prometheus": "prometheus",
     "prometheus-node-exporter": "prometheus-node-exporter",
 }
-MODULES = tuple(dict.fromkeys(target.module for target in TARGETS))
+MODULES = (*dict.fromkeys(target.module for target in TARGETS), "ingest_store")
+"""ingest_store has no target: it is ingest_http without the door, to see which side costs what."""
 
 
 def main() -> int:
@@ -84,8 +85,8 @@ def render(figures: dict[str, dict[str, float]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`. Ratios are of medians from one run on one machine, both sides on",
-        "the same work; single absolute times depend on the machine.",
+        "Written by `make bench`. Both sides of a row did the same work in one run; rows may be of",
+        "different runs, whose times and remarks stand below. Times depend on the machine.",
         "",
         f"Machine: {os.cpu_count()} cores {cpu_model()}, {memory_gib():.0f} GiB, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}.",
@@ -99,8 +100,12 @@ def render(figures: dict[str, dict[str, float]]) -> str:
     for name in sorted(figures):
         lines += [f"- **{name}** ({figures[name]['at']} UTC): "]
         lines[-1] += ", ".join(
-            f"{key} {value:,.4g}" for key, value in figures[name].items() if key != "at"
+            f"{key} {value:,.4g}"
+            for key, value in figures[name].items()
+            if key not in {"at", "remark"}
         )
+        if "remark" in figures[name]:
+            lines[-1] += f". {figures[name]['remark']}"
     return "\n".join(lines) + "\n"
 
 
