@@ -1,7 +1,7 @@
 """The languages of the pages: Chinese is written in the source, English stands in locale/.
 
-The .po file is read and compiled in memory at first use, so there is no build step and no
-compiled file that could be older than its source.
+The .po files (one or more a capability) are read and compiled in memory at first use, so there is
+no build step and no compiled file that could be older than its source.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -32,9 +33,12 @@ def translations(language: str) -> gettext.NullTranslations:
     """The catalogue of ``language``; Chinese (and anything unknown) is the source itself."""
     if language != "en":
         return gettext.NullTranslations()
-    path = LOCALE / language / "LC_MESSAGES" / "web.po"
-    with path.open("rb") as file:
-        catalog = read_po(file, locale=language)
+    catalog = Catalog(locale=language)
+    for path in sorted((LOCALE / language / "LC_MESSAGES").glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                if message.id not in catalog:
+                    catalog.add(message.id, message.string)
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)

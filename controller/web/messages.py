@@ -1,11 +1,15 @@
-"""The texts of the pages: found in templates and modules, kept in locale/en/LC_MESSAGES/web.po.
+"""The texts of the pages: found in templates and modules, kept in locale/en/LC_MESSAGES/*.po.
 
-``python -m controller.web.messages`` adds new texts to the file, untranslated, and drops those
-that are gone; tests/unit/web/test_messages.py fails until every text has its English.
+``python -m controller.web.messages [FILE]`` adds new texts, untranslated, to FILE.po (web.po if
+none is named; one file a capability keeps them readable) and drops those that are gone. A text
+stays in the file that has it. tests/unit/controller/web/test_messages.py fails until every text
+has its English.
 """
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,33 +37,56 @@ def extract() -> dict[str, list[str]]:
 
 
 def read(language: str = "en") -> Catalog:
-    """The catalogue as it is kept."""
-    with path(language).open("rb") as file:
+    """Every file's texts as one catalogue; a text that two files hold is taken from the first."""
+    whole = Catalog(locale=language)
+    for path in files(language):
+        for message in _read(path, language):
+            if message.id and message.id not in whole:
+                whole.add(message.id, message.string, locations=message.locations)
+    return whole
+
+
+def files(language: str = "en") -> list[Path]:
+    """The files of a language, by name."""
+    return sorted((LOCALE / language / "LC_MESSAGES").glob("*.po"))
+
+
+def update(into: str = "web", language: str = "en") -> None:
+    """Writes the files with exactly the texts in use, new ones into ``into``.po."""
+    used_in = extract()
+    chosen = LOCALE / language / "LC_MESSAGES" / f"{into}.po"
+    texts: dict[Path, dict[str, Any]] = {chosen: {}}
+    missing = set(used_in)
+    for path in files(language):
+        kept = {str(each.id): each.string for each in _read(path, language)}
+        texts[path] = {text: kept[text] for text in missing & set(kept)}
+        missing -= set(texts[path])
+    texts[chosen] |= dict.fromkeys(missing, "")
+    for path, own in texts.items():
+        _write(path, own, used_in)
+
+
+def _read(path: Path, language: str) -> Catalog:
+    with path.open("rb") as file:
         return read_po(file, locale=language)
 
 
-def path(language: str = "en") -> Path:
-    return LOCALE / language / "LC_MESSAGES" / "web.po"
-
-
-def update(language: str = "en") -> Catalog:
-    """Writes the catalogue with exactly the texts in use; returns it."""
-    kept = read(language)
-    catalog = Catalog(locale=language, charset="utf-8", fuzzy=False, header_comment="")
-    for message, names in sorted(extract().items()):
-        old = kept.get(message)
+def _write(path: Path, texts: dict[str, Any], used_in: dict[str, list[str]]) -> None:
+    catalog = Catalog(charset="utf-8", fuzzy=False, header_comment="")
+    for text in sorted(texts):
         # Babel writes a place without a line for None; its annotation does not say so.
-        places: Any = [(name, None) for name in sorted(set(names))]
-        catalog.add(message, old.string if old else "", locations=places)
+        places: Any = [(name, None) for name in sorted(set(used_in[text]))]
+        catalog.add(text, texts[text], locations=places)
     # A date in the header would differ each time and say nothing.
-    with path(language).open("wb") as file:
-        write_po(file, catalog, width=100, omit_header=True)
+    body = io.BytesIO()
+    write_po(body, catalog, width=100, omit_header=True)
+    language = path.parent.parent.name
     head = (
-        'msgid ""\nmsgstr ""\n"Language: en\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+        f'msgid ""\nmsgstr ""\n"Language: {language}\\n"\n'
+        '"Content-Type: text/plain; charset=utf-8\\n"\n\n'
     )
-    path(language).write_text(head + path(language).read_text("utf-8"), "utf-8")
-    return catalog
+    path.write_text(head + body.getvalue().decode("utf-8"), "utf-8")
 
 
 if __name__ == "__main__":
-    update()
+    update(*sys.argv[1:2])

@@ -1,0 +1,12 @@
+"""Notices, their letters, transitions and deliveries."""
+
+from __future__ import annotations
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
