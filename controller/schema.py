@@ -8,10 +8,18 @@ from sqlmodel import SQLModel
 from controller.access import tables as access_tables
 from controller.idle import tables as idle_tables
 from controller.ingest import tables as ingest_tables
+from controller.inventory import register_tables
 from controller.inventory import tables as inventory_tables
 from controller.store import tables as store_tables
 
-MODULES = (store_tables, access_tables, inventory_tables, ingest_tables, idle_tables)
+MODULES = (
+    store_tables,
+    access_tables,
+    inventory_tables,
+    register_tables,
+    ingest_tables,
+    idle_tables,
+)
 """Every module that defines tables; a new capability adds its own here."""
 
 

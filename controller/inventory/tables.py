@@ -16,6 +16,7 @@ from sqlmodel import Field, SQLModel
 from controller.store.relational import UtcDateTime
 
 UNIT_KINDS = (
+    "city",  # 市级: the root of a tree that has one
     "department",  # 市直部门
     "subordinate",  # 二级单位
     "county",  # 县(市、区)
@@ -25,7 +26,20 @@ UNIT_KINDS = (
     "vertical",  # 驻市垂管
     "park",  # 园区
     "enterprise",  # 国企
+    "unclaimed",  # 待认领: what holds a resource nobody has claimed; never a tenant
 )
+
+ARCHITECTURES = (
+    "x86",
+    "kunpeng",
+    "phytium",
+    "hygon",
+    "loongson",
+    "sunway",
+    "zhaoxin",
+    "other",
+)
+"""Processor families of pools and resources; all but x86 and other are Xinchuang (信创)."""
 
 RESOURCE_KINDS = ("vm", "volume", "address", "database", "physical", "other")
 
@@ -57,6 +71,59 @@ class UnitVersion(SQLModel, table=True):
     kind: str = "department"
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class UnitAlias(SQLModel, table=True):
+    """A name by which exports call a unit (市卫健委 for 市卫生健康委员会)."""
+
+    __tablename__ = "unit_alias"
+    __table_args__ = (UniqueConstraint("unit_id", "folded"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    unit_id: int = Field(foreign_key="unit.id", index=True)
+    name: str = Field(max_length=200)
+    folded: str = Field(max_length=200, index=True)
+    """As names are compared (naming.fold)."""
+    source: str = Field(default="", max_length=100)
+    """Whose exports say so; "" for anybody's."""
+
+
+CONTACT_ROLES = ("handler", "charge", "leader")
+"""经办人, 负责人, 分管领导."""
+
+
+class UnitContact(SQLModel, table=True):
+    """A person to turn to beside the first handler, who stands in Unit itself."""
+
+    __tablename__ = "unit_contact"
+
+    id: int | None = Field(default=None, primary_key=True)
+    unit_id: int = Field(foreign_key="unit.id", index=True)
+    role: str = Field(max_length=16)
+    position: int = 0
+    """Order within the role."""
+    name: str = Field(max_length=100)
+    phone: str = Field(default="", max_length=60)
+    email: str = Field(default="", max_length=254)
+
+
+class UnitChange(SQLModel, table=True):
+    """A merge, split, rename or move of units from a date on, with what is needed to undo it."""
+
+    __tablename__ = "unit_change"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(max_length=16)
+    """merge, split, rename, move."""
+    effective: datetime = Field(sa_type=UtcDateTime)
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str = ""
+    document: str = Field(default="", max_length=200)
+    """The paper that orders it (文号)."""
+    note: str = Field(default="", max_length=500)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    undone: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    undone_by: str = ""
 
 
 class Site(SQLModel, table=True):
@@ -102,6 +169,12 @@ class Resource(SQLModel, table=True):
     retired: datetime | None = Field(default=None, sa_type=UtcDateTime)
     tags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     demo: bool = False
+    arch: str | None = Field(default=None, max_length=16)
+    """The processor it runs on, one of ARCHITECTURES; None is not known."""
+    accelerator: str | None = Field(default=None, max_length=100)
+    """Model of its GPU or NPU cards."""
+    accelerators: float | None = None
+    """How many of them."""
 
 
 class Holding(SQLModel, table=True):

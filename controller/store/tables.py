@@ -26,6 +26,19 @@ class DirtyDay(SQLModel, table=True):
     marked: datetime = Field(sa_type=UtcDateTime)
 
 
+class DirtyOwner(SQLModel, table=True):
+    """A (unit, system, UTC day) whose sums by owner must be computed again: who holds what was
+    put right, while every resource's own rows stay as they are. ``system_id`` 0 is none."""
+
+    __tablename__ = "dirty_owner"
+
+    unit_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    system_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    generation: int = Field(default=1, sa_column=Column(BigInteger, nullable=False))
+    marked: datetime = Field(sa_type=UtcDateTime)
+
+
 class Watermark(SQLModel, table=True):
     """How far a periodic job has got, by its name (live rollup, retention, merge)."""
 
