@@ -40,9 +40,7 @@ class SystemRecord(SQLModel, table=True):
     """Last 密评."""
     on_cloud: bool | None = None
     should_be_on_cloud: bool | None = None
-    xinchuang: dict[str, str] = Field(
-        default_factory=dict, sa_column=Column(JSON, nullable=False)
-    )
+    xinchuang: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     """Layer -> state; a layer that is left out is not known."""
     public_addresses: list[str] = Field(
         default_factory=list, sa_column=Column(JSON, nullable=False)
