@@ -10,6 +10,7 @@ from controller.idle import tables as idle_tables
 from controller.ingest import tables as ingest_tables
 from controller.inventory import register_tables
 from controller.inventory import tables as inventory_tables
+from controller.notices import tables as notice_tables
 from controller.store import tables as store_tables
 
 MODULES = (
@@ -19,6 +20,7 @@ MODULES = (
     register_tables,
     ingest_tables,
     idle_tables,
+    notice_tables,
 )
 """Every module that defines tables; a new capability adds its own here."""
 

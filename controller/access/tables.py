@@ -22,6 +22,8 @@ ROLES = (
 )
 """What a user may do. county_admin and unit are bound to a unit and see its subtree only."""
 
+DUTIES = ("", "handler", "leader")
+
 
 class User(SQLModel, table=True):
     __tablename__ = "app_user"  # "user" is a reserved word in PostgreSQL
@@ -37,6 +39,9 @@ class User(SQLModel, table=True):
     language: str = "zh"
     created: datetime = Field(sa_type=UtcDateTime)
     last_login: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    duty: str = Field(default="", max_length=16, sa_column_kwargs={"server_default": ""})
+    """Of a user of role unit: handler (经办人) answers notices, leader (负责人) confirms; "" is a
+    handler."""
 
 
 class LoginFailure(SQLModel, table=True):
