@@ -6,11 +6,13 @@ from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
 from controller.access import tables as access_tables
+from controller.findings import tables as findings_tables
 from controller.idle import tables as idle_tables
 from controller.ingest import tables as ingest_tables
 from controller.inventory import register_tables
 from controller.inventory import tables as inventory_tables
 from controller.notices import tables as notice_tables
+from controller.patrol import tables as patrol_tables
 from controller.store import tables as store_tables
 
 MODULES = (
@@ -19,8 +21,10 @@ MODULES = (
     inventory_tables,
     register_tables,
     ingest_tables,
+    findings_tables,
     idle_tables,
     notice_tables,
+    patrol_tables,
 )
 """Every module that defines tables; a new capability adds its own here."""
 
