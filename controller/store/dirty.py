@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
@@ -132,6 +132,44 @@ def clear(session: Session, table: str, marks: Sequence[Mark]) -> None:
                     col(DirtyDay.generation) == generation,
                     col(DirtyDay.resource_id).in_(resources),
                 )
+            )
+
+
+def generations(
+    session: Session, table: str, resource_days: Iterable[tuple[int, date]]
+) -> dict[tuple[int, date], int]:
+    """The generation of each mark that stands, by (resource id, UTC day)."""
+    wanted: dict[date, list[int]] = {}
+    for resource, day in resource_days:
+        wanted.setdefault(day, []).append(resource)
+    found: dict[tuple[int, date], int] = {}
+    for day, resources in wanted.items():
+        for start in range(0, len(resources), _CHUNK):
+            statement = select(col(DirtyDay.resource_id), col(DirtyDay.generation)).where(
+                col(DirtyDay.sample_table) == table,
+                col(DirtyDay.day) == day,
+                col(DirtyDay.resource_id).in_(resources[start : start + _CHUNK]),
+            )
+            found |= {
+                (resource, day): generation for resource, generation in session.exec(statement)
+            }
+    return found
+
+
+def release(session: Session, table: str, marks: Sequence[Mark], now: datetime) -> None:
+    """Leaves marks that were dated ahead to the worker, where nobody renewed them since."""
+    connection = session.connection()
+    for start in range(0, len(marks), _CHUNK):
+        for day, generation, resources in _grouped(marks[start : start + _CHUNK]):
+            connection.execute(
+                update(DirtyDay)
+                .where(
+                    col(DirtyDay.sample_table) == table,
+                    col(DirtyDay.day) == day,
+                    col(DirtyDay.generation) == generation,
+                    col(DirtyDay.resource_id).in_(resources),
+                )
+                .values(marked=now)
             )
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -116,6 +116,15 @@ def import_samples(runtime: Runtime, job: Job) -> Iterator[Progress | Outcome]:
         raise Problem(422, "file not readable", str(error)) from None
 
 
+class _Marked(NamedTuple):
+    """When we marked a resource-day last, the generation that gave it, and whether the mark is ours
+    alone: a mark that stood before tells of something else that changed."""
+
+    at: datetime
+    generation: int
+    alone: bool
+
+
 class _Import:
     def __init__(self, runtime: Runtime, job: Job) -> None:
         self._runtime = runtime
@@ -126,8 +135,8 @@ class _Import:
             raise Problem(422, "header not understood", f"{job.name}: {'; '.join(wrong)}")
         self._inferred: float | None = None
         self._days: Days = np.array([], np.int64)
-        self._marks: dict[int, tuple[datetime, int]] = {}
-        """Resource-day to when we marked it last, and the generation that gave it."""
+        self._marks: dict[int, _Marked] = {}
+        """By resource-day."""
 
     def run(self) -> Iterator[Progress | Outcome]:
         job = self._job
@@ -243,25 +252,39 @@ class _Import:
         )
         days = resource_days(rows.resource, rows.time_ms, interval)
         self._days = np.union1d(self._days, days)
-        due: list[int] = []
-        for day in days.tolist():
-            last = self._marks.get(day)
-            if last is None or now - last[0] >= REMARK:
-                generation = dirty.first_generation(now + HOLD) if last is None else last[1] + 1
-                self._marks[day] = (now, generation)
-                due.append(day)
-        if due:
-            with self._runtime.database.write() as session:
-                dirty.mark_dirty(session, HOST.name, map(_pair, due), now + HOLD)
+        due = [
+            day
+            for day in days.tolist()
+            if day not in self._marks or now - self._marks[day].at >= REMARK
+        ]
+        if not due:
+            return
+        pairs = [_pair(day) for day in due]
+        with self._runtime.database.write() as session:
+            dirty.mark_dirty(session, HOST.name, pairs, now + HOLD)
+            given = dirty.generations(session, HOST.name, pairs)
+        for day, pair in zip(due, pairs, strict=True):
+            last, generation = self._marks.get(day), given[pair]
+            if last is None:
+                alone = generation == dirty.first_generation(now + HOLD)
+            else:
+                alone = last.alone and generation == last.generation + 1
+            self._marks[day] = _Marked(now, generation, alone)
 
     def _roll(self) -> Iterator[Progress]:
-        """Rolls up what was imported, and takes back the marks that are ours alone."""
+        """Rolls up what was imported, takes back the marks that are ours alone, and leaves those
+        that stood before (another owner, other rows) to the worker."""
         pairs = [_pair(key) for key in self._days.tolist()]
         for done in rollup.roll_resource_days(self._runtime, HOST.name, pairs):
             yield Progress("rolling", done, len(pairs))
-        ours = [dirty.Mark(*_pair(key), self._marks[key][1]) for key in self._days.tolist()]
+        ours: list[dirty.Mark] = []
+        others: list[dirty.Mark] = []
+        for key, marked in self._marks.items():
+            mark = dirty.Mark(*_pair(key), marked.generation)
+            (ours if marked.alone else others).append(mark)
         with self._runtime.database.write() as session:
             dirty.clear(session, HOST.name, ours)
+            dirty.release(session, HOST.name, others, self._runtime.now())
 
     def _begin(self) -> int:
         digest = hashlib.sha256()

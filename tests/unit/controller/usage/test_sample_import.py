@@ -20,6 +20,7 @@ from worlds import EPOCH, START, World
 from controller.access.scope import CITY
 from controller.inventory.tables import ImportRun
 from controller.problems import Problem
+from controller.store import dirty
 from controller.store.tables import DirtyDay
 from controller.usage.model import UsageQuery
 from controller.usage.queries import usage_report
@@ -308,3 +309,18 @@ def test_dirty_traces_are_taken_as_they_came(traces: Path, new_world: Any, tmp_p
     outcome = run(w, target, skip_bad=True)
     assert outcome.errors_total == 0
     assert w.samples.query("SELECT count() AS n FROM host FINAL")["n"][0] == len(keys)
+
+
+def test_a_mark_that_stood_before_is_left_to_the_worker_at_once(w2: World, tmp_path: Path) -> None:
+    """An owner was corrected, then rows came: that must not wait for the import to let go."""
+    day = datetime.fromtimestamp(START, UTC).date()
+    now = w2.runtime.now()
+    with w2.runtime.database.write() as session:
+        dirty.mark_dirty(session, "host", [(1, day)], now)
+    lines = [f"r{vm},{START + 300 * n},5" for n in range(3) for vm in (1, 2)]
+    run(w2, write(tmp_path / "h.csv", "resource,time,cpu_used_pct\n" + "\n".join(lines)))
+    with w2.runtime.database.read() as session:
+        (mark,) = session.exec(select(DirtyDay)).all()
+        assert (mark.resource_id, mark.day) == (1, day)
+        assert mark.marked <= w2.runtime.now()
+        assert dirty.take(session, "host", w2.runtime.now() + dirty.SETTLED)
