@@ -12,6 +12,7 @@ from sqlmodel import Session
 from controller import errors, health, openapi
 from controller.access.api import router as access_router
 from controller.access.scope import CITY
+from controller.findings.api import router as findings_router
 from controller.gauges import Gauges
 from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
@@ -28,6 +29,7 @@ ROUTERS = (
     ingest_router,
     inventory_router,
     usage_router,
+    findings_router,
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 

@@ -31,6 +31,12 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "tokens.manage": ("security_admin",),
     "audit.read": ("auditor",),
     "system.read": ("system_admin", "ops"),
+    "findings.read": READERS,
+    "findings.acknowledge": ("ops", "engineer", "provider", "county_admin", "unit"),
+    "findings.manage": ("ops", "county_admin"),
+    "patrol.read": ("system_admin", "auditor", "ops", "engineer", "provider"),
+    "patrol.run": ("ops",),
+    "patrol.plan": ("ops",),
 }
 """Action -> roles. Routes say ``Depends(may("agents.manage"))``."""
 

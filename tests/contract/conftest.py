@@ -15,6 +15,9 @@ from controller.access import tokens
 from controller.access.roles import BOUND
 from controller.access.tables import ROLES
 from controller.app import create_app
+from controller.findings.model import NOTHING, Observation
+from controller.findings.record import observe
+from controller.findings.tables import SuppressionWindow
 from controller.ingest.tables import Agent, EnrolmentToken
 from controller.inventory.tables import (
     BusinessSystem,
@@ -111,6 +114,20 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
                     unit_id=number,
                     resource_id=number,
                     enrolled=now,
+                )
+            )
+            seen = Observation("disk.full", "resource", f"vm-{code}", "major", "磁盘将满",
+                               unit_id=number, subject_name=f"host-{code}")  # fmt: skip
+            observe(session, now, "patrol", [seen], NOTHING)  # of the unit's own number
+            session.add(
+                SuppressionWindow(
+                    code="cpu.high",
+                    unit_id=number,
+                    since=SINCE,
+                    until=now.replace(year=now.year + 1),
+                    reason=f"contact-{code}",
+                    by="ops",
+                    created=now,
                 )
             )
         given = {

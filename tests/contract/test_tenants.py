@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -29,6 +30,8 @@ LISTS = [
     "/api/v1/resources",
     "/api/v1/agents",
     "/api/v1/set-aside",
+    "/api/v1/findings",
+    "/api/v1/suppressions",
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=unit",
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=resource",
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=system",
@@ -86,6 +89,30 @@ def test_a_county_administrator_cannot_touch_anothers(
         assert client.request(method, path, json=body).status_code == 404
         listed = client.get("/api/v1/agent-tokens")
     assert "prefix-B" not in listed.text
+
+
+def test_anothers_finding_is_not_there_to_read_or_to_change(house: House) -> None:
+    """Findings have numbers: 1 is A's, 2 is B's."""
+    for role in ("unit", "county_admin"):
+        with house.client(house.tokens[role]) as client:
+            assert client.get("/api/v1/findings/1").status_code == 200
+            theirs, unknown = client.get("/api/v1/findings/2"), client.get("/api/v1/findings/99")
+            assert (theirs.status_code, unknown.status_code) == (404, 404)
+            note = {"note": "x"}
+            assert client.post("/api/v1/findings/2/note", json=note).status_code == 404
+            both = client.post("/api/v1/findings/acknowledge", json={"ids": [1, 2]})
+            assert both.status_code == 404
+            assert client.get("/api/v1/findings/1").json()["finding"]["state"] == "open"
+    with house.client(house.tokens["county_admin"]) as client:
+        for call in ("resolve", "assign"):
+            body = {"note": "x"} if call == "resolve" else {"to": ""}
+            assert client.post(f"/api/v1/findings/2/{call}", json=body).status_code == 404
+        until = (house.runtime.now() + timedelta(days=1)).isoformat()
+        theirs = client.post(
+            "/api/v1/suppressions", json={"unit": "B", "until": until, "reason": "x"}
+        )
+        assert theirs.status_code == 404
+        assert client.delete("/api/v1/suppressions/2").status_code == 404
 
 
 def test_the_city_sees_both(house: House) -> None:
