@@ -294,7 +294,7 @@ def status_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [
         ("agent", told.get("agent") or "not enrolled"),
         ("process", f"pid {told.get('pid')}" if told.get("running") else "not running"),
-        ("connection", ": ".join(filter(None, (told.get("state"), told.get("error"))))),
+        ("connection", _connection(told)),
         ("last stored", told.get("last_stored") or "never"),
         ("waiting", f"{spool.get('batches')} batches, {spool.get('bytes', 0) / 1e6:.1f} MB"),
         ("lost", lost or "nothing"),
@@ -308,6 +308,11 @@ def status_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     if skew is not None and abs(skew) > 60:
         lines.append(("warning", f"this host's clock is {skew:+.0f} s off the controller's"))
     return lines
+
+
+def _connection(told: dict[str, Any]) -> str:
+    words = ": ".join(filter(None, (told.get("state"), told.get("error"))))
+    return words if told.get("running") else f"none; when it ended: {words}"
 
 
 def _fail(text: str, status: int = BAD_INPUT) -> int:

@@ -41,8 +41,13 @@ class Address:
 
 
 @contextmanager
-def open_folder(data: Path) -> Iterator[Address]:
-    """Raises LocalError."""
+def open_folder(data: Path, *, create: bool = False) -> Iterator[Address]:
+    """Raises LocalError; unless ``create``, also for a folder that was never begun."""
+    if not create and not _begun(data):
+        raise LocalError(
+            f"{data}: no data of Yunxun here; check --data, or begin with "
+            f"'yunxun serve --data {data}' or 'yunxun import units FILE --data {data}'"
+        )
     settings = _settings(data)
     try:
         lock = folder.hold(settings.data)
@@ -77,6 +82,16 @@ def open_database(data: Path) -> Iterator[Runtime]:
         yield runtime
     finally:
         close_runtime(runtime)
+
+
+def _begun(data: Path) -> bool:
+    """Whether a controller worked on this folder, or its database lies elsewhere."""
+    if (data / "run" / "settings.toml").exists() or (data / "yunxun.db").exists():
+        return True
+    try:
+        return bool(load(data=data).database_url)
+    except SettingsError as error:
+        raise LocalError(str(error)) from None
 
 
 def _settings(data: Path) -> Settings:

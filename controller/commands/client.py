@@ -164,8 +164,13 @@ class Api:
 
 
 @contextmanager
-def open_api(url: str = "", data: Path | None = None, ca: Path | None = None) -> Iterator[Api]:
+def open_api(
+    url: str = "", data: Path | None = None, ca: Path | None = None, *, create: bool = False
+) -> Iterator[Api]:
     """The API at ``url``, or on the data folder. Raises CommandError.
+
+    ``create``: a command that fills registers may begin a new folder; to others a folder without
+    data is a mistyped one.
 
     On a folder that a server holds it is that server's API, else the same API run in this
     process; either way with all rights, because whoever can write the folder has them anyway.
@@ -174,7 +179,7 @@ def open_api(url: str = "", data: Path | None = None, ca: Path | None = None) ->
         from controller import local  # noqa: PLC0415 - a remote command need not load the server
 
         try:
-            with local.open_folder(data) as address:
+            with local.open_folder(data, create=create) as address:
                 authority = ca or address.ca
                 with _client(address.url, address.token, authority) as client:
                     yield Api(client)

@@ -86,7 +86,7 @@ def import_units(
     """
     params = _params(dry_run, skip_bad, since, sheet, mapping)
     check_file(file)
-    with open_api(url, data, ca) as api:
+    with open_api(url, data, ca, create=True) as api:
         _register(api, "units", file, params, form)
 
 
@@ -110,7 +110,7 @@ def import_resources(
     """
     params = _params(dry_run, skip_bad, since, sheet, mapping)
     check_file(file)
-    with open_api(url, data, ca) as api:
+    with open_api(url, data, ca, create=True) as api:
         _register(api, "resources", file, params, form)
 
 
@@ -133,7 +133,7 @@ def import_samples(
     """
     params = {"source": source or None, "dry_run": dry_run, "skip_bad": skip_bad}
     check_file(file)
-    with open_api(url, data, ca) as api, _progress(file.name, by_bytes=True) as bar:
+    with open_api(url, data, ca, create=True) as api, _progress(file.name, by_bytes=True) as bar:
         outcome = _stream(api, file, params, bar)
     _finish(outcome, form)
 

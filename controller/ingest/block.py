@@ -235,8 +235,8 @@ def split_coarse(columns: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any
 def late_days(columns: dict[str, Any], now_ms: int) -> set[tuple[int, date]]:
     """(resource, UTC day) of the rows whose 5-minute bucket may be rolled up before they are in.
 
-    A row belongs to the buckets from its start to its end; where it reaches into the next day,
-    that day is late with it.
+    A row belongs to the buckets from its start to its end; where it reaches into further days,
+    those are late with it.
     """
     time = columns["time"]
     late = time // BUCKET_MS * BUCKET_MS + BUCKET_MS + LIVE_MS <= now_ms
@@ -245,7 +245,11 @@ def late_days(columns: dict[str, Any], now_ms: int) -> set[tuple[int, date]]:
     time = time[late]
     resource = columns["resource"][late].astype("<i8")
     ends = time + (columns["interval_s"][late] * 1000).astype("<i8") - 1
-    days = np.concatenate([time // DAY_MS, np.maximum(ends, time) // DAY_MS])
-    pairs = np.unique(np.concatenate([resource, resource]) << 32 | days)
+    first, last = time // DAY_MS, np.maximum(ends, time) // DAY_MS
+    keys = [resource << 32 | first]
+    for ahead in range(1, int((last - first).max()) + 1):
+        reach = last - first >= ahead
+        keys.append(resource[reach] << 32 | first[reach] + ahead)
+    pairs = np.unique(np.concatenate(keys))
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return {(int(p) >> 32, (epoch + timedelta(days=int(p) & 0xFFFFFFFF)).date()) for p in pairs}

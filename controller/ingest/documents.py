@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from collectors.records import BatchId, Document
 from controller.ingest import set_aside
@@ -92,7 +92,7 @@ def _take_in(
     match document.kind:
         case "facts":
             version = body.get("version") or body.get("agent_version")
-            values: dict[str, Any] = {"facts": body}
+            values: dict[str, Any] = {"facts": _with_uuid(session, agent, body)}
             if isinstance(version, str):
                 values["version"] = set_aside.clean(version)[:40]
             session.execute(update(Agent).where(col(Agent.id) == agent).values(values))
@@ -113,6 +113,16 @@ def _take_in(
             set_aside.merge(counts, set_aside.COLLECTOR_FAILED, agent, subject, 1, now, at, at)
         case _:
             set_aside.merge(counts, set_aside.UNKNOWN_DOCUMENT, agent, document.kind, 1, now)
+
+
+def _with_uuid(session: Session, agent: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts with the UUID that is known already, where they have none: root may read it from
+    the firmware when it enrols, the service's own user may not."""
+    if facts.get("instance_uuid"):
+        return facts
+    known = session.exec(select(col(Agent.facts)).where(col(Agent.id) == agent)).first()
+    uuid = (known or {}).get("instance_uuid")
+    return {**facts, "instance_uuid": uuid} if uuid else facts
 
 
 def _count(value: Any) -> int:

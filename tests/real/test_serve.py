@@ -152,10 +152,22 @@ def test_beyond_loopback_it_speaks_tls_and_only_tls(tmp_path: Path) -> None:
 
 
 def test_commands_work_on_a_folder_without_a_server(tmp_path: Path) -> None:
-    done = _yunxun("agent", "list", "--format", "json", "--data", str(tmp_path / "new"))
+    folder, units = tmp_path / "new", tmp_path / "units.csv"
+    units.write_text("code,name\nHB,环保局\n", "utf-8")
+    done = _yunxun("import", "units", str(units), "--data", str(folder))
+    assert done.returncode == 0, done.stderr
+    done = _yunxun("agent", "list", "--format", "json", "--data", str(folder))
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
-    assert not (tmp_path / "new" / "run" / "samples.json").exists()
+    assert not (folder / "run" / "samples.json").exists()
+
+
+def test_a_mistyped_folder_is_said_and_not_made(tmp_path: Path) -> None:
+    done = _yunxun("usage", "--from", "2026-06-01", "--to", "2026-07-01", "--data",
+                   str(tmp_path / "typo"))  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no data of Yunxun here" in done.stderr
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.skipif(os.environ.get("HEAVY_TESTS") != "1", reason="takes over a minute")

@@ -137,6 +137,20 @@ def test_a_delivery_counts_once_however_often_and_by_whomever_it_is_taken_in(
     assert (row.kind, row.subject, row.count) == ("loss", "cap", 5)
 
 
+def test_later_facts_without_the_uuid_keep_the_one_that_is_known(database: Database) -> None:
+    (agent,) = make_agents(database, 1)
+    for seq, facts in enumerate(({"instance_uuid": "u-1", "n": 1}, {"instance_uuid": "", "n": 2})):
+        delivery = Delivery(
+            BatchId(agent.id, "e1", seq + 1), "d", [Document("facts", 0, facts)], NOW
+        )
+        with database.write() as session:
+            documents.deliver(session, [delivery], set_aside.Subjects(), NOW)
+    with database.read() as session:
+        found = session.get(Agent, agent.id)
+        assert found is not None
+        assert (found.facts["instance_uuid"], found.facts["n"]) == ("u-1", 2)
+
+
 def test_a_token_for_three_lets_three_in_when_twelve_come_at_once(database: Database) -> None:
     make_agents(database, 1)
     text = enrolment.create_token(

@@ -185,3 +185,9 @@ def test_late_rows_name_their_resource_and_every_day_they_reach_into() -> None:
         (1, date(2026, 11, 1)),
         (2, date(2026, 11, 1)),
     }
+
+
+def test_a_row_of_many_days_is_late_for_each_of_them() -> None:
+    start = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() * 1000)
+    block = block_of([Reading("host", "", start, 5 * 86_400.0, {"load1": 1.0})])
+    assert late_days(block.columns, NOW) == {(1, date(2026, 10, day)) for day in range(1, 6)}
