@@ -28,14 +28,14 @@ from controller.inventory.tables import (
 )
 from controller.inventory.timeline import Span, Timeline, change, differences, joined, row_changes
 from controller.problems import NotFound, Problem
-from controller.store.dirty import earliest_day, mark_dirty
+from controller.store.dirty import earliest_day, mark_owners
 from controller.store.relational import Database
 
-SAMPLE_TABLES = ("host",)
-"""Sample tables whose rollups carry owner and allocation."""
+SAMPLE_TABLE = "host"
+"""The sample table whose sums carry owner and allocation."""
 
 _CHUNK = 500
-"""Ids in one IN list, resources in one call of mark_dirty."""
+"""Ids in one IN list."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def write_holdings(
 ) -> int:
     """Makes the rows say ``after`` where they said ``before``; creates new systems and places.
 
-    Marks the resource-days that say something else now; no stored sample is touched. Returns how
-    many resource-days were marked.
+    Marks the days of owners whose sums are other now; no stored sample is touched. Returns how
+    many resource-days say something else.
     """
     places = places or PlaceIds(session)
     after = {key: canonical(places, spans) for key, spans in after.items()}
@@ -106,7 +106,7 @@ def write_holdings(
         sorted({(held.unit_id, held.system) for held in values}),
     )
     _write_rows(session, places, before, after)
-    return mark_changed(session, before, after, now)
+    return mark_changed(session, places, before, after, now)
 
 
 def canonical(places: PlaceIds, spans: Iterable[Span[Held]]) -> Holdings:
@@ -176,30 +176,39 @@ def _row(places: PlaceIds, resource_id: int, span: Span[Held]) -> dict[str, Any]
 
 def mark_changed(
     session: Session,
+    places: PlaceIds,
     before: Mapping[int, Holdings],
     after: Mapping[int, Holdings],
     now: datetime,
 ) -> int:
-    """Marks the UTC days on which ``before`` and ``after`` differ, up to ``now``.
+    """Marks the UTC days on which ``before`` and ``after`` differ, up to ``now``, for the owners
+    that either names; gives how many days of resources differ.
 
     A resource that is not in ``before`` is new and has no samples yet. Days before the first
     sample there can be are left out: a resource without an opening date would bring thousands.
     """
+    earliest = _first_day(session, SAMPLE_TABLE, now)
+    owners: set[tuple[int, int, date]] = set()
     marked = 0
-    first = {table: _first_day(session, table, now) for table in SAMPLE_TABLES}
-    ids = [resource_id for resource_id in after if resource_id in before]
-    for start in range(0, len(ids), _CHUNK // 10):
-        chunk = ids[start : start + _CHUNK // 10]
-        for table, earliest in first.items():
-            pairs = [
-                (resource_id, day)
-                for resource_id in chunk
-                for day in changed_days(before[resource_id], after[resource_id], earliest, now)
-            ]
-            if pairs:
-                mark_dirty(session, table, pairs, now)
-                marked += len(pairs)
+    for resource_id, spans in after.items():
+        if resource_id not in before:
+            continue
+        days = set(changed_days(before[resource_id], spans, earliest, now))
+        marked += len(days)
+        for span in (*before[resource_id], *spans):
+            owner = (span.value.unit_id, places.system(span.value.unit_id, span.value.system) or 0)
+            owners.update((*owner, day) for day in _days_of(span, days))
+    if owners:
+        mark_owners(session, owners, now)
     return marked
+
+
+def _days_of(span: Span[Held], days: set[date]) -> Iterator[date]:
+    """Those of ``days`` (UTC) that the span has a part of."""
+    first = span.since.astimezone(UTC).date()
+    last = None if span.until is None else (span.until - timedelta(microseconds=1))
+    end = None if last is None else last.astimezone(UTC).date()
+    return (day for day in days if first <= day and (end is None or day <= end))
 
 
 def _first_day(session: Session, table: str, now: datetime) -> date:
@@ -269,7 +278,7 @@ def correct(
     ``changes`` are fields of Held with their new values; what is not named stays as it was in
     each part of the interval. ``since`` None is from its opening; ``until`` None has no end.
     A new owner takes over the system's name unless the system is changed too. Returns the
-    resource-days marked for recomputing. Raises NotFound; Problem 422 for an interval in which
+    resource-days that say something else. Raises NotFound; Problem 422 for an interval in which
     the resource did not exist, and for an unknown field.
     """
     lock_registers(session)

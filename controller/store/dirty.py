@@ -1,9 +1,12 @@
-"""Marks of what must be rolled up again: a (table, resource, UTC day) for each.
+"""Marks of what must be rolled up again: a (table, resource, UTC day), or (unit, system, UTC day).
 
 A mark is made durable *before* the rows it speaks of are inserted, so that no crash between the
 two leaves a rollup that nobody corrects. Because of that order a mark may be read before its
 rows are there: ``take`` therefore leaves marks alone until any insert behind them has either
 succeeded or timed out (``SETTLED``), and ``clear`` forgets a mark only if it was not renewed.
+
+Marks of owners say that a register was put right: no row is on its way behind them, so they wait
+for nothing, and no resource is averaged again for them (store.owners).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
-from controller.store.tables import DirtyDay, Watermark
+from controller.store.tables import DirtyDay, DirtyOwner, Watermark
 
 SETTLED = timedelta(seconds=45)
 """Age at which the insert behind a mark is over: inserts time out at 30 s."""
@@ -34,6 +37,15 @@ class Mark(NamedTuple):
     """One resource-day to compute again, and the generation it had when it was read."""
 
     resource: int
+    day: date
+    generation: int
+
+
+class OwnerMark(NamedTuple):
+    """One day of a unit's system (0: of none) whose sums are to be computed again."""
+
+    unit: int
+    system: int
     day: date
     generation: int
 
@@ -81,6 +93,62 @@ def mark_dirty(
                     index_elements=keys, set_=renewed
                 ),
                 rows,
+            )
+
+
+def mark_owners(
+    session: Session, owner_days: Iterable[tuple[int, int, date]], now: datetime
+) -> None:
+    """Marks (unit id, system id or 0, UTC day); a mark that stands is renewed."""
+    rows = [
+        {
+            "unit_id": unit,
+            "system_id": system,
+            "day": day,
+            "generation": first_generation(now),
+            "marked": now,
+        }
+        for unit, system, day in sorted(set(owner_days))
+    ]
+    connection = session.connection()
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    statement = make(DirtyOwner).on_conflict_do_update(
+        index_elements=["unit_id", "system_id", "day"],
+        set_={"generation": col(DirtyOwner.generation) + 1, "marked": now},
+    )
+    for start in range(0, len(rows), _CHUNK):
+        connection.execute(statement, rows[start : start + _CHUNK])
+
+
+def take_owners(session: Session, *, limit: int = 200_000) -> list[OwnerMark]:
+    """The marks of owners, newest days first."""
+    rows = session.exec(
+        select(
+            col(DirtyOwner.unit_id),
+            col(DirtyOwner.system_id),
+            col(DirtyOwner.day),
+            col(DirtyOwner.generation),
+        )
+        .order_by(col(DirtyOwner.day).desc(), col(DirtyOwner.unit_id), col(DirtyOwner.system_id))
+        .limit(limit)
+    )
+    return [OwnerMark(*row) for row in rows]
+
+
+def clear_owners(session: Session, marks: Sequence[OwnerMark]) -> None:
+    """Forgets marks of owners that were not renewed since they were taken."""
+    days: dict[tuple[int, int, int], list[date]] = {}
+    for mark in marks:
+        days.setdefault((mark.unit, mark.system, mark.generation), []).append(mark.day)
+    for (unit, system, generation), own in days.items():
+        for start in range(0, len(own), 500):
+            session.connection().execute(
+                delete(DirtyOwner).where(
+                    col(DirtyOwner.unit_id) == unit,
+                    col(DirtyOwner.system_id) == system,
+                    col(DirtyOwner.generation) == generation,
+                    col(DirtyOwner.day).in_(own[start : start + 500]),
+                )
             )
 
 
@@ -174,13 +242,21 @@ def release(session: Session, table: str, marks: Sequence[Mark], now: datetime) 
 
 
 def pending(session: Session, table: str) -> tuple[int, datetime | None]:
-    """How many resource-days wait to be rolled up, and when the oldest was marked."""
+    """How many resource-days and days of owners wait to be rolled up, and since when."""
     count, oldest = session.exec(
         select(func.count(), func.min(col(DirtyDay.marked))).where(
             col(DirtyDay.sample_table) == table
         )
     ).one()
-    return count, oldest
+    if table != "host":  # whose rows alone are summed up by owner
+        return count, oldest
+    owned, first = session.exec(select(func.count(), func.min(col(DirtyOwner.marked)))).one()
+    return count + owned, min((each for each in (oldest, first) if each), default=None)
+
+
+def pending_owners(session: Session) -> int:
+    """Days of owners that wait to be summed up again."""
+    return session.exec(select(func.count()).select_from(DirtyOwner)).one()
 
 
 def _grouped(marks: Sequence[Mark]) -> list[tuple[date, int, list[int]]]:

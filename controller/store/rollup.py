@@ -110,7 +110,7 @@ def _roll_live(stores: Stores, table: Table, end: int) -> int:
     buckets = max(0, end - start) // st.BUCKET_S
     while start < end:
         stop = min(end, start // st.HOUR_S * st.HOUR_S + st.HOUR_S)
-        piece = _piece(stores, start, stop)
+        piece = piece_of(stores, start, stop)
         _run(stores, rollup_sql.five_minutes(table, piece))
         _roll_groups(stores, table, piece)
         if stop % st.HOUR_S == 0:
@@ -176,7 +176,7 @@ def roll_resource_days(
     for block in pack(resource_days, WIDE_SLICE):
         start, end = _midnight(block.first), min(_midnight(block.last) + st.DAY_S, closed)
         if end > start:
-            piece = _piece(stores, start, end)._replace(resources=block.resources)
+            piece = piece_of(stores, start, end)._replace(resources=block.resources)
             if piece.raw_cutoff:
                 _count_late(stores, table, piece, block.first)
             _roll_resources(stores, table, piece)
@@ -185,7 +185,7 @@ def roll_resource_days(
     for first, last in spans({day for _, day in resource_days}, GROUP_DAYS):
         start, end = _midnight(first), min(_midnight(last) + st.DAY_S, closed)
         if end > start:
-            _roll_groups(stores, table, _piece(stores, start, end))
+            _roll_groups(stores, table, piece_of(stores, start, end))
             yield done
 
 
@@ -298,7 +298,7 @@ def _roll_groups(stores: Stores, table: Table, piece: Piece) -> None:
         # Each coarse row is spread over its buckets: a week of a city's days is tens of millions.
         for start in range(piece.start, piece.end, st.DAY_S):
             end = min(start + st.DAY_S, piece.end)
-            _roll_groups(stores, table, _piece(stores, start, end))
+            _roll_groups(stores, table, piece_of(stores, start, end))
         return
     _run(stores, rollup_sql.groups(table, piece, snapshot=holdings.snapshot, coarse=coarse))
     _run(stores, rollup_sql.vanished_groups(piece))
@@ -321,7 +321,9 @@ def _count_late(stores: Stores, table: Table, piece: Piece, day: date) -> None:
             session.merge(each)
 
 
-def _piece(stores: Stores, start: int, end: int) -> Piece:
+def piece_of(
+    stores: Stores, start: int, end: int, owners: rollup_sql.Owners | None = None
+) -> Piece:
     """The window with its version and what may have expired in it: nothing arrives before its
     time, so a window after a cutoff needs no guard."""
     keep, now = stores.settings.retention, stores.now()
@@ -330,15 +332,16 @@ def _piece(stores: Stores, start: int, end: int) -> Piece:
     return Piece(
         start,
         end,
-        _next_version(stores, start, end),
+        _next_version(stores, start, end, owners),
         raw_cutoff=raw if start < raw else 0,
         rolled_cutoff=rolled if start < rolled else 0,
     )
 
 
-def _next_version(stores: Stores, start: int, end: int) -> int:
+def _next_version(stores: Stores, start: int, end: int, owners: rollup_sql.Owners | None) -> int:
     """Microseconds of now, but above what is there: the clock may have been set back."""
-    newest = stores.samples.query(rollup_sql.newest_version("group_5m", start, end))["v"]
+    statement = rollup_sql.newest_version("group_5m", start, end, owners)
+    newest = stores.samples.query(statement)["v"]
     return max(int(stores.now().timestamp() * 1_000_000), int(newest[0]) + 1)
 
 

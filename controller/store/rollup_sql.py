@@ -227,23 +227,33 @@ USED_DISK = "if(isNaN(disk_used_bytes), disk_used_pct / 100 * {size}, disk_used_
 """A platform may give only the share; it is of the size."""
 
 
-def groups(table: Table, piece: Piece, *, snapshot: int, coarse: bool) -> str:
+Owners = Sequence[tuple[int, int]]
+"""(unit, system) whose sums a statement computes; system 0 is none."""
+
+
+def groups(
+    table: Table, piece: Piece, *, snapshot: int, coarse: bool, owners: Owners | None = None
+) -> str:
     """INSERT of ``group_5m``: sums by the owner of the register's ``snapshot`` at the row's time.
 
-    ``coarse``: coarse rows may cover a part of the window.
+    ``coarse``: coarse rows may cover a part of the window. ``owners``: only these groups, whose
+    resources at any time of the window must be among the piece's; None is all groups.
     """
     start, end, version = piece[:3]
     names = ", ".join(_COARSE_METRICS)
     rows = (
         f"SELECT resource, toDateTime(time, 'UTC') AS bucket, {names}, arrived "
-        f"FROM {table.name}_5m FINAL WHERE instance = '' AND {window('time', start, end)}"
+        f"FROM {table.name}_5m FINAL "
+        f"WHERE {piece.which} AND instance = '' AND {window('time', start, end)}"
     )
     if coarse:
         finer = (
             f"SELECT resource, toDateTime(time, 'UTC') FROM {table.name}_5m FINAL "
-            f"WHERE instance = '' AND {window('time', start, end)}"
+            f"WHERE {piece.which} AND instance = '' AND {window('time', start, end)}"
         )
-        spread = coarse_buckets(f"{table.name}_coarse", "1", (start, end), _COARSE_METRICS, finer)
+        spread = coarse_buckets(
+            f"{table.name}_coarse", piece.which, (start, end), _COARSE_METRICS, finer
+        )
         rows = f"{rows} UNION ALL {spread}"
     sums = {
         "n": "count()",
@@ -281,7 +291,7 @@ FROM (
   FROM ({rows}) AS r
   INNER JOIN (
     SELECT resource, since, until, {keys}, vcpu, mem_bytes, disk_bytes
-    FROM holding FINAL WHERE snapshot = {int(snapshot)}
+    FROM holding FINAL WHERE snapshot = {int(snapshot)}{_of_owners(owners)}
   ) AS h ON r.resource = h.resource
   WHERE toInt64(toUnixTimestamp(bucket)) >= h.since AND toInt64(toUnixTimestamp(bucket)) < h.until
     {keep}
@@ -289,7 +299,7 @@ FROM (
 GROUP BY {keys}, bucket"""
 
 
-def vanished_groups(piece: Piece) -> str:
+def vanished_groups(piece: Piece, owners: Owners | None = None) -> str:
     """INSERT of zeros over group rows that the computation of ``version`` no longer has."""
     keys = ", ".join(GROUP_KEY)
     start, end, version = piece[:3]
@@ -299,17 +309,18 @@ def vanished_groups(piece: Piece) -> str:
 INSERT INTO group_5m ({keys}, time, {", ".join(GROUP_SUMS)}, version, arrived)
 SELECT {keys}, time, {zeros}, {version}, arrived
 FROM group_5m FINAL
-WHERE {window("time", start, end)} AND n > 0 AND version < {version}{keep}"""
+WHERE {window("time", start, end)} AND n > 0 AND version < {version}{_of_owners(owners)}{keep}"""
 
 
-def units(piece: Piece) -> str:
+def units(piece: Piece, owners: Owners | None = None) -> str:
     """INSERT of ``unit_5m`` from ``group_5m``; a unit that vanished gets its zeros with it."""
+    among = "" if owners is None else f" AND {_among_units('g.unit', owners)}"
     sums = ", ".join(f"sum(g.{name})" for name in GROUP_SUMS)
     return f"""
 INSERT INTO unit_5m (unit, time, {", ".join(GROUP_SUMS)}, version, arrived)
 SELECT g.unit, g.time, {sums}, {piece.version}, min(g.arrived)
 FROM group_5m AS g FINAL
-WHERE {window("g.time", piece.start, piece.end)}
+WHERE {window("g.time", piece.start, piece.end)}{among}
 GROUP BY g.unit, g.time"""
 
 
@@ -320,6 +331,18 @@ def _guarded_groups(piece: Piece) -> str:
     )
 
 
-def newest_version(table: str, start: int, end: int) -> str:
+def _of_owners(owners: Owners | None) -> str:
+    if owners is None:
+        return ""
+    pairs = ", ".join(f"({int(unit)}, {int(system)})" for unit, system in owners)
+    return f" AND {_among_units('unit', owners)} AND (unit, system) IN ({pairs})"
+
+
+def _among_units(column: str, owners: Owners) -> str:
+    return f"{column} IN ({', '.join(str(unit) for unit in sorted({unit for unit, _ in owners}))})"
+
+
+def newest_version(table: str, start: int, end: int, owners: Owners | None = None) -> str:
     """Highest version among rollup rows of the window: one row, ``v``."""
-    return f"SELECT max(version) AS v FROM {table} WHERE {window('time', start, end)}"
+    among = "" if owners is None else f" AND {_among_units('unit', owners)}"
+    return f"SELECT max(version) AS v FROM {table} WHERE {window('time', start, end)}{among}"

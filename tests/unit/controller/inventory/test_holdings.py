@@ -21,7 +21,7 @@ from controller.problems import NotFound, Problem
 from controller.schema import metadata
 from controller.store.dirty import mark_dirty
 from controller.store.relational import Database, connect
-from controller.store.tables import DirtyDay
+from controller.store.tables import DirtyDay, DirtyOwner
 
 from .sheets import NOW, UNITS, load_resources, load_units, owners
 
@@ -72,8 +72,11 @@ def test_a_correction_splits_the_holding_and_marks_its_days_only(registered: Dat
         ("2026-10-21", None, "jtj", 4),
     ]
     with registered.read() as session:
-        marks = session.execute(select(col(DirtyDay.resource_id), col(DirtyDay.day))).all()
-    assert sorted(marks) == [(1, date(2026, 10, number)) for number in range(11, 21)]
+        marks = session.execute(select(col(DirtyOwner.unit_id), col(DirtyOwner.day))).all()
+    # Both the unit that loses and the one that gains it have their sums made again.
+    assert sorted(marks) == [
+        (unit, date(2026, 10, number)) for unit in (1, 3) for number in range(11, 21)
+    ]
 
 
 def test_a_correction_taken_back_leaves_the_holding_as_it_was(registered: Database) -> None:
@@ -171,7 +174,7 @@ def test_any_corrections_leave_rows_that_say_what_each_day_should(
     with shared.write() as session:
         for first, length, changes in steps:
             end = None if length is None else first + length
-            session.execute(delete(DirtyDay))
+            session.execute(delete(DirtyOwner))
             correct(
                 session,
                 "v1",
@@ -186,7 +189,7 @@ def test_any_corrections_leave_rows_that_say_what_each_day_should(
             differing = {
                 day(n).date() for n, m in enumerate(expected) if m != model[n] and day(n) < NOW
             }
-            marked = set(session.execute(select(col(DirtyDay.day))).scalars())
+            marked = set(session.execute(select(col(DirtyOwner.day))).scalars())
             assert marked == differing
             model = expected
         spans = read_holdings(session, [1])[1]
