@@ -17,7 +17,7 @@ from controller.gauges import Gauges
 from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
 from controller.inventory import units
-from controller.inventory.api import router as inventory_router
+from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
@@ -27,7 +27,7 @@ ROUTERS = (
     health.router,
     access_router,
     ingest_router,
-    inventory_router,
+    *INVENTORY_ROUTERS,
     usage_router,
     findings_router,
 )

@@ -27,6 +27,7 @@ from controller.inventory.model import (
     UnitView,
 )
 from controller.inventory.outcome import ImportOutcome
+from controller.inventory.settle import settle
 from controller.inventory.sheet import MAX_BYTES
 from controller.problems import Problem
 from controller.runtime import Runtime
@@ -194,10 +195,13 @@ class Correction(BaseModel):
 
 
 class Corrected(BaseModel):
-    """The resource after the correction, and how many of its days are computed again."""
+    """The resource after the correction, and how many of its days say something else now."""
 
     resource: ResourceDetail
     days_marked: int = Field(examples=[30])
+    days_pending: int = Field(
+        0, description="Days of owners whose sums the worker still makes again.", examples=[0]
+    )
 
 
 @router.post("/resources/{code}/holdings", summary="Correct owner, place or allocation")
@@ -224,7 +228,7 @@ def post_holding(
             correction.model_dump(mode="json", exclude_unset=True),
         )
         detail = resources.resource_detail(session, scope, code, now)
-    return Corrected(resource=detail, days_marked=days)
+    return Corrected(resource=detail, days_marked=days, days_pending=settle(runtime))
 
 
 async def received_file(request: Request, writer: Writer) -> AsyncIterator[UploadFile]:

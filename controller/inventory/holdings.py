@@ -290,24 +290,31 @@ def correct(
     before = read_holdings(session, [resource.id]).get(resource.id, ())
     if not before or not scope.allows(before[-1].value.unit_id):
         raise NotFound("resource", resource_code)
-    _check(session, resource, since, until, changes)
+    check_changes(session, since, until, changes)
+    _check_time(resource, since, until)
     start = resource.created if since is None else since
     after = change(before, start, until, lambda held: replace(held, **changes))
     return write_holdings(session, {resource.id: before}, {resource.id: after}, now)
 
 
-def _check(
+def check_changes(
     session: Session,
-    resource: Resource,
     since: datetime | None,
     until: datetime | None,
     changes: Mapping[str, Any],
 ) -> None:
+    """Raises Problem 422 for fields that are none of Held's or an empty interval, and NotFound
+    for a unit that is not there."""
     known = {*asdict(Held(0))}
     if not changes or set(changes) - known:
         raise Problem(422, "nothing to correct", f"name at least one of {', '.join(sorted(known))}")
     if since is not None and until is not None and since >= until:
         raise Problem(422, "empty interval", "since must be before until")
+    if "unit_id" in changes and session.get(Unit, changes["unit_id"]) is None:
+        raise NotFound("unit", str(changes["unit_id"]))
+
+
+def _check_time(resource: Resource, since: datetime | None, until: datetime | None) -> None:
     if since is not None and since < resource.created:
         raise Problem(
             422,
@@ -324,5 +331,3 @@ def _check(
             "before its opening",
             f"{resource.code} exists since {resource.created.isoformat()}",
         )
-    if "unit_id" in changes and session.get(Unit, changes["unit_id"]) is None:
-        raise NotFound("unit", str(changes["unit_id"]))

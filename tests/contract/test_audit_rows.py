@@ -63,6 +63,13 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
             json={"since": "2026-02-01", "until": "2026-03-01", "vcpu": 8},
         ),
     ),
+    ("POST", "/api/v1/corrections"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/corrections",
+            json={"of_unit": "A", "since": "2026-02-01", "until": "2026-03-01", "vcpu": 6},
+        ),
+    ),
     ("POST", "/api/v1/import/units"): (
         "ops",
         lambda c: c.post("/api/v1/import/units", files={"file": ("units.csv", UNITS)}),

@@ -1,0 +1,10 @@
+"""Every router of the registers, in the order of the OpenAPI document."""
+
+from __future__ import annotations
+
+from controller.inventory import api, corrections_api
+
+ROUTERS = (
+    api.router,
+    corrections_api.router,
+)

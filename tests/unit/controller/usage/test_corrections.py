@@ -1,0 +1,228 @@
+"""Corrections backwards: whatever their order, usage ends as plain Python computes it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as some
+from worlds import EPOCH, GIB, START, World
+
+from controller.access.scope import CITY
+from controller.inventory.corrections import correct_many
+from controller.inventory.holdings import correct
+from controller.store import owners, rollup
+from controller.store.dirty import pending_owners
+from controller.usage.model import UsageQuery
+from controller.usage.queries import usage_report
+
+HOURS = 30
+"""Across a midnight of UTC."""
+END = START + HOURS * 3600
+UNITS = ("A", "B", "C")
+RESOURCES = ("r1", "r2", "r3")
+SUBTREES = {"A": {"A", "B"}, "B": {"B"}, "C": {"C"}}
+
+Step = tuple[str, int, int, dict[str, object]]
+"""(resource, since, until in minutes, what was the case in truth)"""
+
+
+@some.composite
+def truths(draw: some.DrawFn) -> list[Step]:
+    """Corrections that do not contradict each other: each speaks of a time of its own."""
+    steps: list[Step] = []
+    for resource in RESOURCES:
+        cuts = sorted(draw(some.lists(some.integers(0, HOURS * 60), max_size=6, unique=True)))
+        for first, last in zip(cuts[::2], cuts[1::2], strict=False):
+            change: dict[str, object] = {}
+            if draw(some.booleans()):
+                change["unit"] = draw(some.sampled_from(UNITS))
+            if draw(some.booleans()) or not change:
+                change["vcpu"] = draw(some.sampled_from((1.0, 2.0, 8.0)))
+            if draw(some.booleans()):
+                change["system"] = draw(some.sampled_from(("门户", "")))
+            steps.append((resource, first, last, change))
+    return steps
+
+
+def at(minute: int) -> datetime:
+    return EPOCH + timedelta(minutes=minute)
+
+
+def fill(w: World) -> list[oracle.Row]:
+    """Three resources of unit A with their own load in every bucket but a few."""
+    w.unit("A")
+    w.unit("B", "A")
+    w.unit("C")
+    data: list[oracle.Row] = []
+    for place, code in enumerate(RESOURCES):
+        w.vm(code, "A")
+        times = START + 300 * np.arange(HOURS * 12)
+        times = times[(np.arange(len(times)) + place) % 37 != 0]
+        cpu = 10.0 + 7 * place + (times // 300) % 11
+        mem = (1.0 + place) * GIB + 0 * cpu
+        w.rows(code, times, cpu_used_pct=cpu, mem_used_bytes=mem)
+        data += [
+            oracle.Row(code, int(t), 300, "agent", float(c), mem=float(m))
+            for t, c, m in zip(times, cpu, mem, strict=True)
+        ]
+    days = {(w.ids[code], (EPOCH + timedelta(days=day)).date()) for code in RESOURCES
+            for day in (0, 1)}  # fmt: skip
+    list(rollup.roll_resource_days(w.runtime, "host", days))
+    return data
+
+
+def put_right(w: World, step: Step) -> None:
+    resource, first, last, change = step
+    changes = {key: value for key, value in change.items() if key != "unit"}
+    if "unit" in change:
+        changes["unit_id"] = w.ids[str(change["unit"])]
+    with w.runtime.database.write() as session:
+        correct(
+            session, resource, since=at(first), until=at(last), changes=changes, scope=CITY,
+            now=w.clock[0],
+        )  # fmt: skip
+
+
+def truth(steps: list[Step]) -> list[oracle.Held]:
+    """Who held what after all of them, minute by minute."""
+    held = []
+    for resource in RESOURCES:
+        line: list[tuple[str, float]] = [("A", 4.0)] * (HOURS * 60 + 1)
+        for name, first, last, change in steps:
+            if name == resource:
+                for minute in range(first, last):
+                    unit, vcpu = line[minute]
+                    line[minute] = (str(change.get("unit", unit)), float(change.get("vcpu", vcpu)))  # type: ignore[arg-type]
+        start = 0
+        for minute in range(1, len(line) + 1):
+            if minute == len(line) or line[minute] != line[start]:
+                until = 1 << 40 if minute == len(line) else START + 60 * minute
+                unit, vcpu = line[start]
+                held.append(oracle.Held(resource, unit, START + 60 * start, until, vcpu, 8 * GIB))
+                start = minute
+    return held
+
+
+def sums(w: World) -> list[tuple[float, ...]]:
+    """Every sum by owner that is not nothing. Sites and zones are none here."""
+    got = w.samples.query(
+        "SELECT unit, system, toInt64(toUnixTimestamp(time)) AS t, n, vcpu_present, "
+        "cpu_used_cores, mem_used_bytes "
+        "FROM group_5m FINAL WHERE n > 0 ORDER BY unit, system, t"
+    )
+    return list(zip(*(np.asarray(values).tolist() for values in got.values()), strict=True))
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+)
+@given(steps=truths(), shuffle=some.randoms(use_true_random=False), rolls=some.integers(0, 3))
+def test_any_order_of_corrections_ends_in_the_usage_that_plain_python_computes(
+    new_world: Callable[[], World], steps: list[Step], shuffle: random.Random, rolls: int
+) -> None:
+    w = new_world()
+    data = fill(w)
+    order = list(steps)
+    shuffle.shuffle(order)
+    for place, step in enumerate(order):
+        put_right(w, step)
+        if place % 4 < rolls:  # sometimes the sums follow at once, sometimes later
+            owners.roll_owners(w.runtime, oldest_first=bool(place % 2))
+    while owners.roll_owners(w.runtime):
+        pass
+    rollup.sync_holdings(w.runtime)
+    held = truth(steps)
+    report = usage_report(w.runtime, CITY, UsageQuery(EPOCH, at(HOURS * 60), "unit"))
+    units = {row.unit: row for row in report.rows}
+    for code, subtree in SUBTREES.items():
+        wanted = oracle.unit_figures(data, held, subtree, START, END)
+        if code not in units:
+            assert wanted["coverage_pct"] is None
+            continue
+        for name in ("cpu_avg_pct", "cpu_p95_pct", "cpu_max_pct", "mem_avg_pct", "coverage_pct"):
+            found = getattr(units[code], name)
+            if wanted[name] is None:
+                assert found is None, (code, name)
+            else:
+                assert found == pytest.approx(wanted[name], rel=2e-6, abs=6e-3), (code, name)
+    # What was made again for single owners is what making everything again gives.
+    narrow = sums(w)
+    days = {(w.ids[code], (EPOCH + timedelta(days=day)).date()) for code in RESOURCES
+            for day in (0, 1)}  # fmt: skip
+    list(rollup.roll_resource_days(w.runtime, "host", days))
+    assert np.allclose(np.array(sums(w)), np.array(narrow), rtol=1e-6)
+
+
+def test_corrections_taken_back_leave_the_sums_as_they_were(w: World) -> None:
+    fill(w)
+    before = sums(w)
+    put_right(w, ("r1", 60, 1000, {"unit": "C", "system": "门户", "vcpu": 8.0}))
+    while owners.roll_owners(w.runtime):
+        pass
+    assert sums(w) != before
+    put_right(w, ("r1", 60, 1000, {"unit": "A", "system": "", "vcpu": 4.0}))
+    while owners.roll_owners(w.runtime):
+        pass
+    assert np.allclose(np.array(sums(w)), np.array(before), rtol=1e-6)
+    with w.runtime.database.read() as session:
+        assert pending_owners(session) == 0
+
+
+def test_all_that_a_unit_was_said_to_hold_is_anothers_in_one_go(w: World) -> None:
+    data = fill(w)
+    put_right(w, ("r3", 0, HOURS * 60, {"unit": "C"}))
+    with w.runtime.database.write() as session:
+        done = correct_many(
+            session, [], of_unit=w.ids["A"], since=at(600), until=None,
+            changes={"unit_id": w.ids["B"]}, scope=CITY, now=w.clock[0],
+        )  # fmt: skip
+    # r3 goes back to A after the thirty hours, and from then on to B.
+    assert done.resources == 3
+    while owners.roll_owners(w.runtime):
+        pass
+    rollup.sync_holdings(w.runtime)
+    steps: list[Step] = [("r3", 0, HOURS * 60, {"unit": "C"})]
+    steps += [(code, 600, HOURS * 60, {"unit": "B"}) for code in ("r1", "r2")]
+    held = truth(steps)
+    report = usage_report(w.runtime, CITY, UsageQuery(EPOCH, at(HOURS * 60), "unit"))
+    for row in report.rows:
+        wanted = oracle.unit_figures(data, held, SUBTREES[row.unit or ""], START, END)
+        assert row.cpu_avg_pct == pytest.approx(wanted["cpu_avg_pct"], rel=2e-6, abs=6e-4)
+
+
+def test_a_correction_of_thirteen_months_is_one_statement_of_each_kind(w: World) -> None:
+    w.unit("A")
+    w.unit("B")
+    w.clock[0] = EPOCH + timedelta(days=395, hours=1)
+    for number in range(3):
+        w.vm(f"v{number}", "A")
+    w.rows("v0", START + 300 * np.arange(395 * 288), cpu_used_pct=10.0)
+    days = {(w.ids["v0"], (EPOCH + timedelta(days=day)).date()) for day in range(395)}
+    list(rollup.roll_resource_days(w.runtime, "host", days))
+    began = time.monotonic()
+    with w.runtime.database.write() as session:
+        assert (
+            correct(
+                session, "v0", since=None, until=None, changes={"unit_id": w.ids["B"]},
+                scope=CITY, now=w.clock[0],
+            )
+            >= 395
+        )  # fmt: skip
+    while owners.roll_owners(w.runtime):
+        pass
+    assert time.monotonic() - began < 30, "measured alone it takes under 2 s: bench corrections"
+    got = w.samples.query("SELECT unit, sum(n) AS n FROM unit_5m FINAL GROUP BY unit ORDER BY unit")
+    counted = dict(zip(got["unit"].tolist(), got["n"].tolist(), strict=True))
+    assert counted[w.ids["A"]] == 0
+    assert counted[w.ids["B"]] == 395 * 288
