@@ -9,7 +9,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -61,6 +61,67 @@ class IngestSettings(_Section):
     """Below the smaller of the two the controller answers 507 before the disk is full."""
 
 
+class MailSettings(_Section):
+    """The mail server that notices go out by; without ``host`` no mail is sent."""
+
+    host: str = ""
+    port: int = 25
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    ca: str = ""
+    """PEM file of the CA that signed the server's certificate; empty: the system's CAs."""
+    sender: str = ""
+    sender_name: str = ""
+    user: str = ""
+    password: str = Field(default="", repr=False)
+    """Rather in the environment (YUNXUN_MAIL__PASSWORD) or in ``password_file``."""
+    password_file: str = ""
+    timeout_s: float = 30
+    """A server that says nothing for this long is hung up on; the mail is tried again."""
+
+
+class HookSettings(_Section):
+    """A target of notices over HTTPS: ``[[notices.hooks]]``."""
+
+    name: str = Field(pattern=r"[a-z0-9-]{1,40}")
+    kind: Literal["webhook", "wecom", "dingtalk"] = "webhook"
+    url: str = Field(repr=False)
+    """https only. A robot's address holds its key: it is never logged."""
+    secret: str = Field(default="", repr=False)
+    secret_file: str = ""
+    """HMAC key of a webhook, or the 加签 secret of a DingTalk robot."""
+    allow: tuple[str, ...] = ()
+    """Private networks the target may lie in, such as 10.20.30.0/24; none by default."""
+    ca: str = ""
+
+
+class NoticesSettings(_Section):
+    office: str = "市数据局"
+    """发文机关署名"""
+    provider_email: str = ""
+    """Who gets the orders to stop, shrink and recover."""
+    answer_days: int = Field(default=10, ge=1, le=250)
+    """Working days a unit has to answer."""
+    escalate_days: int = Field(default=3, ge=1, le=250)
+    """Working days after the deadline until 约谈 is proposed; as many again until 通报 is."""
+    observe_days: int = Field(default=5, ge=1, le=250)
+    """Working days a stopped resource is watched before it may be deleted."""
+    keep_max_days: int = Field(default=180, ge=1, le=3660)
+    """Longest keep (申请保留) that can be granted."""
+    link_days: int = Field(default=30, ge=1, le=366)
+    """How long the reading link in a mail is good for."""
+    link_key_file: str = ""
+    """Key that signs links; empty: ``link.key`` in ``data``. Several hosts share one file."""
+    calendar_file: str = ""
+    """Holidays of years the calendar library does not know; see docs/notices.md."""
+    per_unit_per_hour: int = Field(default=20, ge=1)
+    """Messages to one unit within an hour; more wait."""
+    price_vcpu_month: float = 0
+    price_mem_gib_month: float = 0
+    price_disk_gib_month: float = 0
+    """Yuan a month, for the ledger; 0: no costs are shown."""
+    hooks: tuple[HookSettings, ...] = ()
+
+
 class Settings(_Section):
     data: Path = Path("var")
     host: str = "127.0.0.1"
@@ -76,6 +137,8 @@ class Settings(_Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     tls: TlsSettings = Field(default_factory=TlsSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
+    notices: NoticesSettings = Field(default_factory=NoticesSettings)
 
     @property
     def relational_url(self) -> str:

@@ -49,6 +49,7 @@ class UserView(BaseModel):
     unit_id: int | None
     disabled: bool
     must_change_password: bool
+    duty: str = ""
     created: datetime
     last_login: datetime | None
 
@@ -61,7 +62,8 @@ class UserPage(BaseModel):
 
 
 class NewUser(BaseModel):
-    """``unit`` is a unit's code and needed for county_admin and unit only."""
+    """``unit`` is a unit's code and needed for county_admin and unit only; ``duty`` (handler or
+    leader) is for role unit only."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -72,6 +74,7 @@ class NewUser(BaseModel):
     role: str
     unit: str = ""
     display_name: str = Field(default="", max_length=100)
+    duty: str = ""
 
 
 class UserChange(BaseModel):
@@ -82,6 +85,7 @@ class UserChange(BaseModel):
     display_name: str | None = Field(default=None, max_length=100)
     role: str | None = None
     unit: str | None = None
+    duty: str | None = None
     disabled: bool | None = None
     reset_password: bool = False
 
@@ -228,6 +232,7 @@ def create_user(
                 principal.at,
                 unit_id=_unit_id(request, session, body.unit, principal.at),
                 display_name=body.display_name,
+                duty=body.duty,
             )
         except ValueError as error:
             raise Problem(422, "invalid user", str(error)) from None
@@ -252,7 +257,7 @@ def change_user(
             raise NotFound("user", username)
         if user.id == principal.user_id and body.role not in (None, user.role):
             raise Problem(422, "invalid user", "nobody changes their own role")
-        before = {"role": user.role, "unit_id": user.unit_id, "disabled": user.disabled}
+        before = _powers(user)
         unit_id = (
             user.unit_id
             if body.unit is None
@@ -266,13 +271,14 @@ def change_user(
                 unit_id=unit_id,
                 disabled=user.disabled if body.disabled is None else body.disabled,
                 display_name=user.display_name if body.display_name is None else body.display_name,
+                duty=_duty(user, body),
             )
             if body.reset_password:
                 password = random_password()
                 users.set_password(session, user, password, must_change=True)
         except ValueError as error:
             raise Problem(422, "invalid user", str(error)) from None
-        after = {"role": user.role, "unit_id": user.unit_id, "disabled": user.disabled}
+        after = _powers(user)
         audit.record(
             session,
             principal,
@@ -364,6 +370,22 @@ def _unit_id(request: Request, session: Session, code: str, at: datetime) -> int
         return None
     find: FindUnit = request.app.state.find_unit_id
     return find(session, code, at)
+
+
+def _powers(user: User) -> dict[str, Any]:
+    return {
+        "role": user.role,
+        "unit_id": user.unit_id,
+        "disabled": user.disabled,
+        "duty": user.duty,
+    }
+
+
+def _duty(user: User, change: UserChange) -> str:
+    """The duty after ``change``: as given, else kept as long as the role is a unit's."""
+    if change.duty is not None:
+        return change.duty
+    return user.duty if (change.role or user.role) == "unit" else ""
 
 
 def _aware(timezone: str, moment: datetime | None) -> datetime | None:

@@ -26,6 +26,8 @@ class Principal:
     csrf: str = ""
     session_hash: str = ""
     must_change_password: bool = False
+    duty: str = ""
+    """Of a signed-in user of role unit: leader (负责人) or handler (经办人)."""
 
     def holds(self, *roles: str) -> bool:
         """Whether one of the roles is theirs."""

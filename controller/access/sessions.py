@@ -103,6 +103,7 @@ def resolve(database: Database, cookie: str, address: str, now: datetime) -> Pri
             csrf=login_session.csrf,
             session_hash=token_hash,
             must_change_password=user.must_change_password,
+            duty=user.duty,
         )
     if stale:
         with database.write() as session:

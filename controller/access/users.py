@@ -17,7 +17,7 @@ from controller.access.passwords import (
     verify_password,
 )
 from controller.access.roles import check_binding
-from controller.access.tables import LoginFailure, LoginSession, User
+from controller.access.tables import DUTIES, LoginFailure, LoginSession, User
 
 TRIES = 5
 WINDOW = timedelta(minutes=15)
@@ -57,13 +57,15 @@ def create_user(
     unit_id: int | None = None,
     display_name: str = "",
     must_change: bool = True,
+    duty: str = "",
 ) -> User:
-    """Raises ValueError (name, role, unit), WeakPassword."""
+    """Raises ValueError (name, role, unit, duty), WeakPassword."""
     if not _NAME.fullmatch(username):
         raise ValueError("a user name has 2 to 64 letters, digits, '.', '-', '_' or '@'")
     if find_user(session, username) is not None:
         raise ValueError(f"user {username!r} is there already")
     check_binding(role, unit_id)
+    check_duty(role, duty)
     check_strength(password, username)
     user = User(
         username=username,
@@ -73,10 +75,19 @@ def create_user(
         unit_id=unit_id,
         must_change_password=must_change,
         created=now,
+        duty=duty,
     )
     session.add(user)
     session.flush()
     return user
+
+
+def check_duty(role: str, duty: str) -> None:
+    """Raises ValueError: only users of role unit are handler or leader."""
+    if duty not in DUTIES:
+        raise ValueError(f"no duty {duty!r}; there are handler and leader")
+    if duty and role != "unit":
+        raise ValueError(f"role {role} has no duty: it is a unit's users that have one")
 
 
 def change_user(
@@ -87,11 +98,15 @@ def change_user(
     unit_id: int | None,
     disabled: bool,
     display_name: str,
+    duty: str = "",
 ) -> None:
-    """Less power works at once: a new role, unit or a lock ends the sessions. Raises ValueError."""
+    """Less power works at once: a new role, unit, duty or a lock ends the sessions. Raises
+    ValueError."""
     check_binding(role, unit_id)
-    if (role, unit_id, disabled) != (user.role, user.unit_id, user.disabled):
+    check_duty(role, duty)
+    if (role, unit_id, disabled, duty) != (user.role, user.unit_id, user.disabled, user.duty):
         sign_out_everywhere(session, user)
+    user.duty = duty
     user.role, user.unit_id, user.disabled = role, unit_id, disabled
     user.display_name = display_name
     session.add(user)

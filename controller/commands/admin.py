@@ -78,6 +78,9 @@ def add_user(
     role: Role,
     unit: UnitCode = "",
     display_name: Annotated[str, typer.Option("--display-name")] = "",
+    duty: Annotated[
+        str, typer.Option("--duty", help="Of role unit: handler (经办人) or leader (负责人).")
+    ] = "",
     password_stdin: PasswordFromStdin = False,
 ) -> None:
     """Make a user; a random first password is printed unless one is given."""
@@ -91,6 +94,7 @@ def add_user(
             by.at,
             unit_id=_unit_id(session, unit, by),
             display_name=display_name,
+            duty=duty,
         )
         audit.record(
             session, by, "user.create", f"user {username}", detail={"role": role, "unit": unit}
@@ -195,6 +199,7 @@ def _set_disabled(data: Path, username: str, *, disabled: bool) -> None:
             unit_id=user.unit_id,
             disabled=disabled,
             display_name=user.display_name,
+            duty=user.duty,
         )
         audit.record(session, by, "user.change", f"user {username}", detail={"disabled": disabled})
 

@@ -158,6 +158,7 @@ def create_user(
     role: Annotated[str, Form()] = "",
     unit: Annotated[str, Form()] = "",
     display_name: Annotated[str, Form()] = "",
+    duty: Annotated[str, Form()] = "",
 ) -> Response:
     _ = view.text
     try:
@@ -166,6 +167,7 @@ def create_user(
             role=role,
             unit=unit if role in BOUND else "",
             display_name=display_name.strip(),
+            duty=duty if role == "unit" else "",
         )
         given = access.create_user(new, view.request, view.runtime, view.principal)
     except (Problem, ValidationError) as refused:

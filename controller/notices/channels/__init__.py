@@ -1,0 +1,1 @@
+"""How a message leaves: mail, signed webhook, WeCom and DingTalk robots."""
