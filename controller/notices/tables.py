@@ -60,7 +60,7 @@ class NoticeItem(SQLModel, table=True):
     notice_id: int = Field(foreign_key="notice.id", index=True)
     resource_id: int = Field(foreign_key="resource.id", index=True)
     state: str = Field(default="draft", max_length=24, index=True)
-    cls: str = Field(max_length=24)
+    cls: str = Field(default="", max_length=24)
     reason: str = Field(max_length=500)
     evidence: dict[str, Any] = _json()
     policy: str = Field(default="", max_length=100)
