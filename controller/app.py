@@ -18,6 +18,7 @@ from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
 from controller.inventory import units
 from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
+from controller.ledger.api import router as ledger_router
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
@@ -28,6 +29,7 @@ ROUTERS = (
     access_router,
     ingest_router,
     *INVENTORY_ROUTERS,
+    ledger_router,
     usage_router,
     findings_router,
 )

@@ -11,6 +11,7 @@ from controller.idle import tables as idle_tables
 from controller.ingest import tables as ingest_tables
 from controller.inventory import register_tables
 from controller.inventory import tables as inventory_tables
+from controller.ledger import tables as ledger_tables
 from controller.notices import tables as notice_tables
 from controller.patrol import tables as patrol_tables
 from controller.store import tables as store_tables
@@ -23,6 +24,7 @@ MODULES = (
     ingest_tables,
     findings_tables,
     idle_tables,
+    ledger_tables,
     notice_tables,
     patrol_tables,
 )

@@ -104,6 +104,9 @@ class Api:
     def post(self, path: str, body: Any = None, **params: Any) -> Any:
         return _json(self._send("POST", path, params=params, json=body))
 
+    def put(self, path: str, body: Any = None, **params: Any) -> Any:
+        return _json(self._send("PUT", path, params=params, json=body))
+
     def patch(self, path: str, body: Any = None, **params: Any) -> Any:
         return _json(self._send("PATCH", path, params=params, json=body))
 

@@ -32,6 +32,7 @@ from controller.runtime import Runtime
 from controller.store import ddl, groups
 from controller.store.migrate import upgrade
 from controller.store.relational import Database, connect
+from tests.contract.ledger_subjects import furnish_ledger
 from tests.samples_process import samples_process
 from tests.serving import serving
 
@@ -130,6 +131,7 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
                     created=now,
                 )
             )
+        furnish_ledger(session, now)
         given = {
             role: tokens.create_token(
                 session, role, role, now, unit_id=1 if role in BOUND else None

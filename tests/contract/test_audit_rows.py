@@ -16,6 +16,7 @@ from controller.findings.record import observe
 from controller.ingest.tables import Agent, EnrolmentToken
 from controller.store.relational import Database
 from tests.contract.conftest import House
+from tests.contract.ledger_subjects import LEDGER_WRITES
 
 Call = Callable[[httpx.Client], httpx.Response]
 
@@ -136,6 +137,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         "ops",
         lambda c: c.delete("/api/v1/suppressions/1"),
     ),
+    **LEDGER_WRITES,
 }
 """(method, path) -> who calls, and a call that succeeds."""
 

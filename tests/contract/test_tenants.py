@@ -37,6 +37,7 @@ LISTS = [
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=system",
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=zone",
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=site",
+    "/api/v1/ledger/pending?state=",
 ]
 """Reads that list what the caller may see."""
 

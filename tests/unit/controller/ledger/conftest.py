@@ -1,0 +1,54 @@
+"""Databases of both engines, one sample engine, and a small register to compare with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from controller.schema import metadata
+from controller.store import ddl, groups
+from controller.store.relational import Database, connect
+from controller.store.samples import Samples
+from tests.real.postgres import Cluster, private_cluster
+from tests.samples_process import samples_process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    with private_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
+    with samples_process(tmp_path_factory.mktemp("ledger-samples")) as (engine, client):
+        ddl.ensure(client, engine.settings, groups.create_statements(engine.settings))
+        yield client
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with the whole schema; the test runs once with each engine."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'test.db'}"
+    else:
+        url = request.getfixturevalue("postgres").new_database()
+    yield from _fresh(url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    yield from _fresh(f"sqlite:///{tmp_path / 'test.db'}")
+
+
+def _fresh(url: str) -> Iterator[Database]:
+    engine = connect(url)
+    metadata().create_all(engine)
+    database = Database(engine)
+    yield database
+    database.close()
