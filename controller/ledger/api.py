@@ -25,6 +25,7 @@ from controller.access.principal import Principal
 from controller.inventory.api import FILE_BODY, PageNumber, PageSize, in_shanghai
 from controller.inventory.dated import SHANGHAI
 from controller.inventory.model import Page
+from controller.inventory.settle import settle
 from controller.inventory.sheet import MAX_BYTES
 from controller.ledger import confirm as confirming
 from controller.ledger import imports, mapping, pending, undo
@@ -304,6 +305,7 @@ def post_confirm(
         run = confirming.confirm(session, import_id, since=since, by=keeper.name, now=runtime.now())
         view = ImportView.of(*imports.find_import(session, run.id or 0))
         audit.record(session, keeper, "ledger.confirm", str(import_id), "ok", view.counts)
+    settle(runtime)
     return view
 
 
@@ -324,6 +326,7 @@ def post_undo(import_id: int, runtime: RuntimeDep, keeper: Keeper) -> ImportView
         undo.undo(session, runtime.samples, import_id, by=keeper.name, now=runtime.now())
         view = ImportView.of(*imports.find_import(session, import_id))
         audit.record(session, keeper, "ledger.undo", str(import_id), "ok", view.counts)
+    settle(runtime)
     return view
 
 
@@ -378,4 +381,5 @@ def post_pending(check_id: int, body: Resolution, runtime: RuntimeDep, keeper: K
             now=runtime.now(),
         )  # fmt: skip
         audit.record(session, keeper, "ledger.pending", code, "ok", body.model_dump(mode="json"))
+    settle(runtime)
     return Decided(decided=1)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from controller.inventory.holdings import SAMPLE_TABLES, mark_changed, read_holdings
+from controller.inventory.holdings import SAMPLE_TABLE, mark_changed, read_holdings
 from controller.inventory.lock import lock_registers
+from controller.inventory.places import PlaceIds
 from controller.ledger import pending, snapshot
 from controller.ledger.imports import find_import
 from controller.ledger.tables import PlatformImport
@@ -40,8 +41,10 @@ def undo(
         - set(kept.created)
     )
     was = read_holdings(session, touched)
+    # Read before the systems that the import brought are gone: their days change too.
+    places = PlaceIds(session)
     snapshot.restore(session, kept)
-    days = mark_changed(session, was, read_holdings(session, touched), now)
+    days = mark_changed(session, places, was, read_holdings(session, touched), now)
     run.state, run.undone, run.undone_by = "undone", now, by
     run.counts = {**run.counts, "days_marked": days}
     session.flush()
@@ -53,13 +56,12 @@ def _unmeasured(samples: Samples, created: Sequence[int]) -> None:
     its number could come to mean another machine."""
     for start in range(0, len(created), 500):
         ids = ", ".join(str(int(key)) for key in created[start : start + 500])
-        for table in SAMPLE_TABLES:
-            for name in (table, f"{table}_5m", f"{table}_coarse"):
-                found = samples.query(f"SELECT count() AS n FROM {name} WHERE resource IN ({ids})")
-                if int(found["n"][0]):
-                    raise Problem(
-                        409,
-                        "later changes rest on it",
-                        "resources that this import added have measurements already: retire them "
-                        "in the register instead",
-                    )
+        for name in (SAMPLE_TABLE, f"{SAMPLE_TABLE}_5m", f"{SAMPLE_TABLE}_coarse"):
+            found = samples.query(f"SELECT count() AS n FROM {name} WHERE resource IN ({ids})")
+            if int(found["n"][0]):
+                raise Problem(
+                    409,
+                    "later changes rest on it",
+                    "resources that this import added have measurements already: retire them "
+                    "in the register instead",
+                )
