@@ -362,7 +362,7 @@ def _record(session: Any, writer: Principal, outcome: ImportOutcome) -> None:
         f"import.{outcome.kind}",
         outcome.file_name[:200],
         result,
-        outcome.model_dump(exclude={"errors", "columns", "file_name", "kind"}),
+        outcome.model_dump(exclude={"errors", "warnings", "columns", "file_name", "kind"}),
     )
 
 

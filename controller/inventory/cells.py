@@ -6,6 +6,7 @@ Each ``parse_…`` takes a cell and gives the value, or raises BadCellError with
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -13,6 +14,7 @@ from ipaddress import ip_address
 from controller.inventory.dated import SHANGHAI
 from controller.inventory.matching import ADDRESSES_LENGTH, clean_uuid
 from controller.inventory.naming import fold, narrow, tidy
+from controller.inventory.said import say
 from controller.inventory.sheet import Cell
 
 NOTHING = frozenset(
@@ -160,6 +162,35 @@ def parse_tags(cell: Cell) -> list[str]:
     if any(len(tag) > 60 for tag in tags):
         raise BadCellError("holds a tag of more than 60 characters: separate tags by commas")
     return tags
+
+
+_SEVERAL = re.compile(r"[、;,/|\n]+")
+
+
+def parse_names(cell: Cell) -> list[str]:
+    """Names separated by 、 comma, semicolon, stroke or line break, once each, in order."""
+    parts = _SEVERAL.split(unicodedata.normalize("NFKC", _as_text(cell)))
+    names = list(dict.fromkeys(name for part in parts if (name := tidy(part))))
+    if any(len(name) > 100 for name in names):
+        raise BadCellError(
+            say("holds a name of more than 100 characters: separate names by 、",
+                "其中一个名称超过 100 字：请用顿号分隔")
+        )  # fmt: skip
+    return names
+
+
+def parse_phones(cell: Cell) -> list[str]:
+    """Numbers in the order of the names they belong to; an empty place between separators holds
+    the place of one who has none."""
+    return [parse_phone(part) for part in re.split(r"[、;,；，|\n]", _as_text(cell))]
+
+
+def parse_emails(cell: Cell) -> list[str]:
+    """Addresses in the order of the names they belong to, as ``parse_phones``."""
+    return [
+        parse_email(part) if tidy(part) else ""
+        for part in re.split(r"[、;,；，|\n]", _as_text(cell))
+    ]
 
 
 def parse_choice(cell: Cell, words: Mapping[str, str]) -> str:

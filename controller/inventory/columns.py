@@ -28,6 +28,7 @@ IGNORED = ("序号", "行号", "no", "#", "index")
 """Columns that number the rows: left out without a word."""
 
 UNIT_KINDS = {
+    "city": "市级 市本级 地级市",
     "department": "市直部门 市直 市直单位 市级部门 部门 委办局",
     "subordinate": "二级单位 下属单位 直属单位 事业单位",
     "county": "县 区 县区 县市区 县(市、区) 县级市",
@@ -37,6 +38,17 @@ UNIT_KINDS = {
     "vertical": "驻市垂管 垂管 垂管单位 驻市单位",
     "park": "园区 开发区",
     "enterprise": "国企 企业 国有企业 市属国企",
+    "unclaimed": "待认领",
+}
+ARCHITECTURES = {
+    "x86": "x86_64 amd64 intel 英特尔 通用 非信创",
+    "kunpeng": "鲲鹏 arm aarch64 arm64 华为鲲鹏",
+    "phytium": "飞腾",
+    "hygon": "海光",
+    "loongson": "龙芯 loongarch loongarch64",
+    "sunway": "申威",
+    "zhaoxin": "兆芯",
+    "other": "其他 其它",
 }
 RESOURCE_KINDS = {
     "vm": "虚拟机 云主机 云服务器 虚机 弹性云服务器 ecs host",
@@ -63,6 +75,8 @@ _TEXT = cells.parse_text
 _MOMENT = cells.parse_moment
 _UNIT_KIND = partial(cells.parse_choice, words=_words(UNIT_KINDS))
 _RESOURCE_KIND = partial(cells.parse_choice, words=_words(RESOURCE_KINDS))
+ARCH = partial(cells.parse_choice, words=_words(ARCHITECTURES))
+_CARDS = {"张": 1.0, "块": 1.0, "卡": 1.0, "片": 1.0, "个": 1.0}
 
 UNIT_COLUMNS = (
     Column("code", "编码 单位编码 单位代码 代码 机构编码 部门编码 unit_code", cells.parse_code),
@@ -77,6 +91,13 @@ UNIT_COLUMNS = (
     Column("email", "邮箱 电子邮箱 电子邮件 联系邮箱 e-mail mail", cells.parse_email),
     Column("phone", "电话 联系电话 联系方式 手机 手机号 手机号码 tel", cells.parse_phone),
     Column("since", "起始 起始日期 起始时间 生效日期 生效时间 启用日期 启用时间", _MOMENT, None),
+    Column("alias", "别名 简称 单位简称 曾用名 又名 aliases", cells.parse_names, []),
+    Column("charge", "负责人 负责人姓名 主要负责人", cells.parse_names, []),
+    Column("charge_phone", "负责人电话 负责人手机 负责人联系方式", cells.parse_phones, []),
+    Column("charge_email", "负责人邮箱", cells.parse_emails, []),
+    Column("leader", "分管领导 分管领导姓名 分管负责人", cells.parse_names, []),
+    Column("leader_phone", "分管领导电话 分管领导手机 分管领导联系方式", cells.parse_phones, []),
+    Column("leader_email", "分管领导邮箱", cells.parse_emails, []),
 )
 
 RESOURCE_COLUMNS = (
@@ -143,6 +164,14 @@ RESOURCE_COLUMNS = (
         "retired",
         "注销时间 注销日期 下线时间 下线日期 释放时间 释放日期 退役时间 回收时间 回收日期",
         _MOMENT,
+        None,
+    ),
+    Column("arch", "架构 CPU架构 处理器架构 处理器 CPU类型 芯片 architecture", ARCH, None),
+    Column("accelerator", "加速卡 加速卡型号 GPU型号 NPU型号 gpu_model", _TEXT, None),
+    Column(
+        "accelerators",
+        "加速卡数 加速卡数量 GPU数量 GPU卡数 NPU数量 NPU卡数 gpu npu gpus",
+        partial(cells.parse_number, units=_CARDS),
         None,
     ),
 )

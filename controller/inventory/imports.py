@@ -7,7 +7,7 @@ written in one transaction: all of it, or nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
@@ -18,8 +18,9 @@ from controller.inventory.columns import RESOURCE_COLUMNS, UNIT_COLUMNS
 from controller.inventory.lock import lock_registers
 from controller.inventory.outcome import MAX_ERRORS, ImportOutcome, RowError
 from controller.inventory.resource_import import plan_resources
+from controller.inventory.said import chinese, say
 from controller.inventory.sheet import UnreadableError, read_sheets
-from controller.inventory.table import Table, read_table
+from controller.inventory.table import CellError, Table, read_table
 from controller.inventory.tables import ImportRun
 from controller.inventory.unit_import import plan_units
 from controller.problems import Problem
@@ -134,17 +135,16 @@ def examine(
         columns=table.columns,
     )
     plan = None if table.unusable else _PLANS[upload.kind](session, table, now, since)
-    errors = sorted(table.errors, key=lambda error: error.row)
-    outcome.errors = [
-        RowError(row=error.row, column=error.column, message=error.message)
-        for error in errors[:MAX_ERRORS]
-    ]
-    outcome.errors_total = len(errors)
+    errors = table.errors
+    outcome.errors, outcome.errors_total = _listed(errors), len(errors)
+    outcome.warnings, outcome.warnings_total = _listed(table.warnings), len(table.warnings)
     outcome.skipped = sum(record.bad for record in table.records)
     if plan is None:
         return outcome, None
     if not table.records:
-        outcome.errors = [RowError(row=0, column="", message="no rows below the header")]
+        outcome.errors = _listed(
+            [CellError(0, "", say("no rows below the header", "表头下面没有数据行"))]
+        )
         outcome.errors_total = 1
         return outcome, None
     outcome.created, outcome.updated = plan.created, plan.updated
@@ -152,6 +152,19 @@ def examine(
     something_good = outcome.skipped < len(table.records)
     outcome.ready = something_good and (skip_bad or not errors)
     return outcome, plan if outcome.ready else None
+
+
+def _listed(errors: Sequence[CellError]) -> list[RowError]:
+    """The first errors in order of rows, as the outcome names them."""
+    return [
+        RowError(
+            row=error.row,
+            column=error.column,
+            message=error.message,
+            message_zh=chinese(error.message),
+        )
+        for error in sorted(errors, key=lambda error: error.row)[:MAX_ERRORS]
+    ]
 
 
 def carry_out(
@@ -166,7 +179,7 @@ def carry_out(
         sha256=outcome.sha256,
         at=now,
         by=by,
-        outcome=outcome.model_dump(exclude={"errors", "run", "columns"}),
+        outcome=outcome.model_dump(exclude={"errors", "warnings", "run", "columns"}),
     )
     session.add(run)
     session.flush()

@@ -15,6 +15,8 @@ class RowError(BaseModel):
     row: int = Field(examples=[17])
     column: str = Field(examples=["内存GB"])
     message: str = Field(examples=["'十六' is no number: write digits, e.g. 8"])
+    message_zh: str = Field("", examples=["“十六”不是数字：请填写数字，如 8"])
+    """The same in Chinese."""
 
 
 class ImportOutcome(BaseModel):
@@ -35,6 +37,8 @@ class ImportOutcome(BaseModel):
                     "skipped": 0,
                     "errors": [],
                     "errors_total": 0,
+                    "warnings": [],
+                    "warnings_total": 0,
                     "ready": True,
                     "imported": True,
                     "dry_run": False,
@@ -59,6 +63,9 @@ class ImportOutcome(BaseModel):
     """Records with errors."""
     errors: list[RowError] = []
     errors_total: int = 0
+    warnings: list[RowError] = []
+    """What is imported all the same, and better looked at."""
+    warnings_total: int = 0
     ready: bool = False
     """Whether it can be imported as asked: without errors, or with good rows and ``skip_bad``."""
     imported: bool = False

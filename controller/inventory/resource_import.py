@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlmodel import Session, col
 
-from controller.inventory.dated import EVER, in_force
+from controller.inventory.dated import EVER
 from controller.inventory.holdings import Held, Holdings, canonical, read_holdings, write_holdings
 from controller.inventory.matching import uuid_variants
-from controller.inventory.naming import fold, narrow
 from controller.inventory.places import PlaceIds
 from controller.inventory.table import Record, Table
-from controller.inventory.tables import Resource, Unit, UnitVersion
+from controller.inventory.tables import Resource
 from controller.inventory.timeline import Span, change, fit, nearest
+from controller.inventory.unit_names import UnitNames, UnknownUnitError
 
 DEMO_TAGS = frozenset({"演示数据", "demo"})
 """A resource with one of these is marked as demo data."""
@@ -45,6 +45,9 @@ class ResourceState:
     retired: datetime | None = None
     tags: tuple[str, ...] = ()
     demo: bool = False
+    arch: str | None = None
+    accelerator: str | None = None
+    accelerators: float | None = None
     holdings: Holdings = ()
 
     def columns(self) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def plan_resources(
     what holds at present began, so earlier owners stay; with ``since`` (the argument), from then.
     """
     known = _Known(session, table.records)
-    units = _UnitNames(session, now)
+    units = UnitNames(session, now)
     places = PlaceIds(session)
     plan = ResourcePlan()
     _find_units(table, units)
@@ -157,7 +160,8 @@ class _Known:
         for row in rows.values():
             state = ResourceState(
                 row.id, row.code, row.name, row.kind, row.instance_uuid, row.ip, row.os,
-                row.created, row.retired, tuple(row.tags), row.demo, holdings.get(row.id, ()),
+                row.created, row.retired, tuple(row.tags), row.demo, row.arch, row.accelerator,
+                row.accelerators, holdings.get(row.id, ()),
             )  # fmt: skip
             self._by_code[state.code] = state
             if state.instance_uuid:
@@ -173,51 +177,6 @@ class _Known:
             if variant in self._by_uuid:
                 return self._by_uuid[variant]
         return None
-
-
-class _UnitNames:
-    """Units by code, else by name: a present name before a former one."""
-
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._codes: dict[str, int] = {}
-        self._code_of: dict[int, str] = {}
-        for unit_id, code in session.execute(select(col(Unit.id), col(Unit.code))):
-            self._codes[code] = unit_id
-            self._code_of[unit_id] = code
-        self._present = _names(session, now)
-        self._ever = _names(session, None)
-        self._found: dict[str, int] = {}
-
-    def find(self, wanted: str) -> int:
-        """The unit's id. Raises RefusedError."""
-        if wanted not in self._found:
-            self._found[wanted] = self._look_up(wanted)
-        return self._found[wanted]
-
-    def _look_up(self, wanted: str) -> int:
-        if narrow(wanted) in self._codes:
-            return self._codes[narrow(wanted)]
-        found = self._present.get(fold(wanted)) or self._ever.get(fold(wanted)) or set()
-        if not found:
-            raise RefusedError(
-                "unit", f"no unit {wanted!r} in the register: correct it or import the unit first"
-            )
-        if len(found) > 1:
-            codes = ", ".join(sorted(self._code_of[unit_id] for unit_id in found)[:10])
-            raise RefusedError(
-                "unit", f"{len(found)} units are called {wanted!r}: give the code, one of {codes}"
-            )
-        return next(iter(found))
-
-
-def _names(session: Session, at: datetime | None) -> dict[str, set[int]]:
-    statement = select(col(UnitVersion.unit_id), col(UnitVersion.name))
-    if at is not None:
-        statement = statement.where(in_force(UnitVersion, at))
-    names: dict[str, set[int]] = {}
-    for unit_id, name in session.execute(statement):
-        names.setdefault(fold(name), set()).add(unit_id)
-    return names
 
 
 def _grouped(table: Table, known: _Known) -> Iterator[tuple[str, list[Record]]]:
@@ -307,7 +266,7 @@ def _check_owner(table: Table, record: Record, known: _Known, owners: dict[int, 
             )
 
 
-def _find_units(table: Table, units: _UnitNames) -> None:
+def _find_units(table: Table, units: UnitNames) -> None:
     """Puts ``unit_id`` in the place of each record's ``unit``, also of those that are bad: every
     error is named at once."""
     for record in table.records:
@@ -315,9 +274,9 @@ def _find_units(table: Table, units: _UnitNames) -> None:
         if not wanted:
             continue
         try:
-            record.values["unit_id"] = units.find(wanted)
-        except RefusedError as error:
-            table.refuse(record, error.field, str(error))
+            record.values["unit_id"] = units.find(wanted, record.values.get("since"))
+        except UnknownUnitError as error:
+            table.refuse(record, "unit", str(error))
 
 
 def _resolve(record: Record) -> dict[str, Any]:
@@ -340,7 +299,10 @@ def _resolve(record: Record) -> dict[str, Any]:
 
 
 _HELD = tuple(item.name for item in fields(Held))
-_OWN = ("name", "kind", "instance_uuid", "ip", "os", "tags", "demo", "code")
+_OWN = (
+    "name", "kind", "instance_uuid", "ip", "os", "tags", "demo", "code", "arch", "accelerator",
+    "accelerators",
+)  # fmt: skip
 
 
 def _apply(

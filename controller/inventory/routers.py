@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from controller.inventory import api, corrections_api
+from controller.inventory import api, corrections_api, units_api
 
 ROUTERS = (
     api.router,
     corrections_api.router,
+    units_api.router,
 )

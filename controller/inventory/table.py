@@ -56,6 +56,8 @@ class Table:
     """Field -> header, to name in errors."""
     records: list[Record] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
+    warnings: list[CellError] = field(default_factory=list)
+    """What is imported all the same, and better looked at."""
     unusable: bool = False
 
     def header(self, name: str) -> str:
@@ -65,6 +67,12 @@ class Table:
         """Notes an error in a record, which is then bad."""
         record.failed.add(name)
         self.errors.append(CellError(record.row, self.header(name), message))
+
+    def warn(self, record: Record, name: str, message: str) -> None:
+        """Notes what looks wrong in a record, which is imported all the same."""
+        note = CellError(record.row, self.header(name), message)
+        if note not in self.warnings:
+            self.warnings.append(note)
 
 
 def read_table(

@@ -3,75 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from controller.inventory.dated import EVER
 from controller.inventory.naming import fold, narrow
+from controller.inventory.said import say
 from controller.inventory.table import Record, Table
-from controller.inventory.tables import Unit, UnitVersion
-from controller.inventory.timeline import (
-    Span,
-    Timeline,
-    change,
-    earlier,
-    fit,
-    nearest,
-    row_changes,
+from controller.inventory.tables import CONTACT_ROLES
+from controller.inventory.timeline import Span, Timeline, change, fit, nearest
+from controller.inventory.unit_rules import check_place, likely_kind
+from controller.inventory.unit_state import (
+    Person,
+    Place,
+    UnitPlan,
+    UnitState,
+    find_loop,
+    read_units,
 )
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A unit's name and place in the tree; ``parent`` is a code, None at the top."""
-
-    name: str
-    parent: str | None = None
-    kind: str = "department"
-
-
-@dataclass(frozen=True)
-class UnitState:
-    """A unit as registered or as planned (``id`` None: new)."""
-
-    id: int | None
-    code: str
-    contact: str = ""
-    email: str = ""
-    phone: str = ""
-    places: Timeline[Place] = ()
-
-
-@dataclass
-class UnitPlan:
-    """``before`` and ``after`` by code; ``after`` holds only what the file names."""
-
-    before: dict[str, UnitState]
-    after: dict[str, UnitState] = field(default_factory=dict)
-
-    @property
-    def created(self) -> int:
-        return sum(code not in self.before for code in self.after)
-
-    @property
-    def updated(self) -> int:
-        return len(self.after) - self.created - self.unchanged
-
-    @property
-    def unchanged(self) -> int:
-        return sum(self.before.get(code) == state for code, state in self.after.items())
-
-    def apply(self, session: Session, now: datetime) -> int:
-        """Writes the plan; returns the resource-days marked, which a change of the tree is not
-        in need of: figures are kept by unit, and a subtree is added up when asked for."""
-        _write_units(session, self, now)
-        return 0
 
 
 def plan_units(session: Session, table: Table, now: datetime, since: datetime | None) -> UnitPlan:
@@ -82,6 +34,7 @@ def plan_units(session: Session, table: Table, now: datetime, since: datetime | 
     """
     before = read_units(session)
     _check_codes(table, before)
+    _check_people(table)
     # A record that turns out bad may be another's parent: then all is planned again without it.
     while True:
         good = [record for record in table.records if not record.bad]
@@ -96,26 +49,8 @@ def plan_units(session: Session, table: Table, now: datetime, since: datetime | 
             if "parent" in values:
                 values["parent"] = parents[record.row]
             plan.after[code] = _apply(state, values, now, since)
-        if not _refuse_cycles(table, good, plan):
+        if not _refuse_cycles(table, good, plan) and not _check_kinds(table, good, plan):
             return plan
-
-
-def read_units(session: Session) -> dict[str, UnitState]:
-    """Every unit by code."""
-    units = {unit.id: unit for unit in session.execute(select(Unit)).scalars()}
-    places: dict[int, list[Span[Place]]] = {}
-    for version in session.execute(select(UnitVersion).order_by(col(UnitVersion.since))).scalars():
-        parent = units[version.parent_id].code if version.parent_id is not None else None
-        places.setdefault(version.unit_id, []).append(
-            Span(version.since, version.until, Place(version.name, parent, version.kind))
-        )
-    return {
-        unit.code: UnitState(
-            unit_id, unit.code, unit.contact, unit.email, unit.phone, tuple(places.get(unit_id, ()))
-        )
-        for unit_id, unit in units.items()
-        if unit_id is not None
-    }
 
 
 def _check_codes(table: Table, before: dict[str, UnitState]) -> None:
@@ -143,6 +78,25 @@ def _check_codes(table: Table, before: dict[str, UnitState]) -> None:
         rows.setdefault(code, []).append(record)
 
 
+def _check_people(table: Table) -> None:
+    """Numbers and addresses belong to names in their order: more of them than names fit nobody."""
+    for record in table.records:
+        for role in ("charge", "leader"):
+            names = record.values.get(role)
+            for name in (f"{role}_phone", f"{role}_email"):
+                given = record.values.get(name)
+                if names is not None and given and len(given) > len(names):
+                    table.refuse(
+                        record,
+                        name,
+                        say(
+                            f"holds {len(given)} for {len(names)} names: give each name its own, "
+                            "in the same order",
+                            f"有 {len(given)} 项，而姓名只有 {len(names)} 个：请按姓名顺序一一对应",
+                        ),
+                    )
+
+
 def _resolve_parents(
     table: Table, good: Iterable[Record], before: dict[str, UnitState]
 ) -> dict[int, str | None]:
@@ -151,8 +105,8 @@ def _resolve_parents(
     codes = {*before, *(record.values["code"] for record in records)}
     names: dict[str, set[str]] = {}
     for state in before.values():
-        for span in state.places:
-            names.setdefault(fold(span.value.name), set()).add(state.code)
+        for name in (*(span.value.name for span in state.places), *state.aliases):
+            names.setdefault(fold(name), set()).add(state.code)
     for record in records:
         if record.values.get("name"):
             names.setdefault(fold(record.values["name"]), set()).add(record.values["code"])
@@ -208,22 +162,52 @@ def _refuse_cycles(table: Table, good: Iterable[Record], plan: UnitPlan) -> bool
     return refused
 
 
-def find_loop(states: dict[str, UnitState], code: str) -> list[str] | None:
-    """The codes from ``code`` upwards back to itself, at whatever time; None if that never is."""
-    stack: list[tuple[list[str], datetime, datetime | None]] = [([code], _BEGINNING, None)]
-    while stack:
-        path, since, until = stack.pop()
-        state = states.get(path[-1])
-        for span in state.places if state else ():
-            start, end = max(span.since, since), earlier(span.until, until)
-            parent = span.value.parent
-            if parent is None or (end is not None and start >= end):
-                continue
-            if parent == code:
-                return [*path, code]
-            if parent not in path:
-                stack.append(([*path, parent], start, end))
-    return None
+def _check_kinds(table: Table, good: Iterable[Record], plan: UnitPlan) -> bool:
+    """Gives units whose kind nobody wrote the likely one; notes places that the tree of a
+    prefecture does not have: an error where the kinds of both were written down, else a warning.
+    Whether any record was refused."""
+    records = list(good)
+    states = plan.before | plan.after
+    stated = {r.values["code"] for r in records if r.values.get("kind")}
+    unsaid = [
+        code for code in plan.after
+        if code not in plan.before and code not in stated and len(plan.after[code].places) == 1
+    ]  # fmt: skip
+    for code in sorted(unsaid, key=lambda each: _depth(states, each)):
+        span = plan.after[code].places[0]
+        parent = states.get(span.value.parent or "")
+        above = parent.places[-1].value.kind if parent and parent.places else None
+        place = replace(span.value, kind=likely_kind(above))
+        states[code] = plan.after[code] = replace(
+            plan.after[code], places=(replace(span, value=place),)
+        )
+    refused = False
+    for record in records:
+        if not {"kind", "parent"} & set(record.values):
+            continue
+        place = plan.after[record.values["code"]].places[-1].value
+        parent = states.get(place.parent or "")
+        above = parent.places[-1].value.kind if parent and parent.places else None
+        wrong = check_place(place.kind, above)
+        if wrong is None:
+            continue
+        column = "parent" if "parent" in record.values else "kind"
+        known = parent is None or parent.code in stated or above != "department"
+        if record.values["code"] in stated and parent is not None and known:
+            table.refuse(record, column, wrong)
+            refused = True
+        else:
+            table.warn(record, column, wrong)
+    return refused
+
+
+def _depth(states: dict[str, UnitState], code: str) -> int:
+    """How many units stand above; loops were refused before."""
+    depth, state = 0, states.get(code)
+    while state is not None and state.places and state.places[-1].value.parent and depth < 100:
+        state = states.get(state.places[-1].value.parent or "")
+        depth += 1
+    return depth
 
 
 def _apply(
@@ -247,64 +231,35 @@ def _apply(
         if start < places[0].since:
             places = fit(places, start, places[-1].until)
         places = change(places, start, end, lambda place: replace(place, **placed))
-    contacts = {key: values[key] for key in ("contact", "email", "phone") if key in values}
-    return replace(state, places=places, **contacts)
-
-
-def _write_units(session: Session, plan: UnitPlan, now: datetime) -> None:
-    new = [state for code, state in plan.after.items() if code not in plan.before]
-    if new:
-        session.execute(
-            insert(Unit),
-            [
-                {
-                    "code": state.code,
-                    "contact": state.contact,
-                    "email": state.email,
-                    "phone": state.phone,
-                    "created": now,
-                }
-                for state in new
-            ],
-        )
-    ids = {code: key for key, code in session.execute(select(col(Unit.id), col(Unit.code)))}
-    versions: list[dict[str, Any]] = []
-    for code, state in plan.after.items():
-        old = plan.before.get(code)
-        if old == state:
-            continue
-        contacts = (state.contact, state.email, state.phone)
-        if old is not None and contacts != (old.contact, old.email, old.phone):
-            session.execute(
-                update(Unit)
-                .where(col(Unit.id) == ids[code])
-                .values(contact=state.contact, email=state.email, phone=state.phone)
-            )
-        gone, changed, added = row_changes(old.places if old else (), state.places)
-        for since in gone:
-            session.execute(
-                delete(UnitVersion).where(
-                    col(UnitVersion.unit_id) == ids[code], col(UnitVersion.since) == since
-                )
-            )
-        for span in changed:
-            session.execute(
-                update(UnitVersion)
-                .where(col(UnitVersion.unit_id) == ids[code], col(UnitVersion.since) == span.since)
-                .values(_version(ids, code, span))
-            )
-        versions += [_version(ids, code, span) for span in added]
-    if versions:
-        session.execute(insert(UnitVersion), versions)
-
-
-def _version(ids: dict[str, int], code: str, span: Span[Place]) -> dict[str, Any]:
-    place = span.value
-    return {
-        "unit_id": ids[code],
-        "name": place.name,
-        "parent_id": ids[place.parent] if place.parent else None,
-        "kind": place.kind,
-        "since": span.since,
-        "until": span.until,
+    contacts: dict[str, Any] = {
+        key: values[key] for key in ("contact", "email", "phone") if key in values
     }
+    if "alias" in values:
+        contacts["aliases"] = tuple(values["alias"])
+    people = tuple(
+        person for role in CONTACT_ROLES for person in _people(role, values, state.people)
+    )
+    return replace(state, places=places, people=people, **contacts)
+
+
+def _people(role: str, values: dict[str, Any], before: tuple[Person, ...]) -> Iterable[Person]:
+    """The contacts of one role after a row; who is not named again keeps number and address."""
+    known = [person for person in before if person.role == role]
+    phones, emails = values.get(f"{role}_phone"), values.get(f"{role}_email")
+    names = values.get(role)
+    if names is None:
+        names = [person.name for person in known]
+    by_name = {person.name: person for person in known}
+    for place, name in enumerate(names):
+        old = by_name.get(name, Person(role, name))
+        yield replace(
+            old,
+            phone=_nth(phones, place, old.phone),
+            email=_nth(emails, place, old.email),
+        )
+
+
+def _nth(values: list[str] | None, place: int, otherwise: str) -> str:
+    if values is None:
+        return otherwise
+    return values[place] if place < len(values) else ""

@@ -13,7 +13,7 @@ from controller.access.scope import Scope
 from controller.inventory.dated import in_force
 from controller.inventory.model import UnitView
 from controller.inventory.naming import fold
-from controller.inventory.tables import Unit, UnitVersion
+from controller.inventory.tables import Unit, UnitAlias, UnitVersion
 from controller.problems import NotFound, Problem
 
 
@@ -65,8 +65,8 @@ def in_tree_order(rows: Sequence[tuple[Unit, UnitVersion]]) -> list[UnitView]:
 def find_unit(session: Session, scope: Scope, code_or_name: str, at: datetime) -> UnitView:
     """The unit of this code, else the only one of this name (spaces and width do not matter).
 
-    A name in force at ``at`` goes before a former one. Raises NotFound, and Problem 422 where
-    several units bear the name.
+    A name in force at ``at`` goes before an alias, and that before a former name. Raises NotFound,
+    and Problem 422 where several units bear the name.
     """
     wanted = code_or_name.strip()
     units = list_units(session, scope, at)
@@ -74,6 +74,8 @@ def find_unit(session: Session, scope: Scope, code_or_name: str, at: datetime) -
         if unit.code == wanted:
             return unit
     named = [unit for unit in units if fold(unit.name) == fold(wanted)]
+    if not named:
+        named = _by_alias(session, wanted, units)
     if not named:
         named = _outside_their_time(session, scope, wanted, units, at)
     if not named:
@@ -86,6 +88,15 @@ def find_unit(session: Session, scope: Scope, code_or_name: str, at: datetime) -
             + ", ".join(unit.code for unit in named[:10]),
         )
     return named[0]
+
+
+def _by_alias(session: Session, wanted: str, present: Iterable[UnitView]) -> list[UnitView]:
+    ids = set(
+        session.execute(
+            select(col(UnitAlias.unit_id)).where(col(UnitAlias.folded) == fold(wanted))
+        ).scalars()
+    )
+    return [unit for unit in present if unit.id in ids]
 
 
 def _outside_their_time(

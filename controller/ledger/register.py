@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from controller.inventory.dated import SHANGHAI
-from controller.inventory.resource_import import RefusedError, _UnitNames
 from controller.inventory.tables import BusinessSystem, Holding, Resource, Site, Unit, Zone
+from controller.inventory.unit_names import UnitNames, UnknownUnitError
 from controller.ledger.compare import Known, Owner
 from controller.ledger.mapping import Covers
 
@@ -75,7 +75,7 @@ def covered(known: Known, covers: Covers) -> bool:
 
 def owner_finder(session: Session, now: datetime) -> Callable[[str], Owner]:
     """Finds units by code, name, former name or alias; remembers what was asked."""
-    names = _UnitNames(session, now)
+    names = UnitNames(session, now)
     codes = {unit.id: unit.code for unit in session.execute(select(Unit)).scalars()}
     found: dict[str, Owner] = {}
 
@@ -84,7 +84,7 @@ def owner_finder(session: Session, now: datetime) -> Callable[[str], Owner]:
             try:
                 unit_id = names.find(word)
                 found[word] = Owner(unit_id, codes[unit_id])
-            except RefusedError as error:
+            except UnknownUnitError as error:
                 found[word] = Owner(None, problem=str(error))
         return found[word]
 

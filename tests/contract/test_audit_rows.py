@@ -24,6 +24,13 @@ UNITS = "code,name,parent\nC,单位C,A\n".encode()
 RESOURCES = b"code,name,kind,unit,vcpu,mem_gib,since\nvm-C,host-C,vm,A,2,4,2026-01-01\n"
 SAMPLES = b"resource,time,cpu_used_pct\nvm-A,2026-11-01T00:00:00+08:00,12.5\n"
 
+
+def _rename(client: httpx.Client, name: str) -> httpx.Response:
+    body = {"kind": "rename", "effective": "2026-06-01", "units": ["A"],
+            "into": [{"code": "A", "name": name}]}  # fmt: skip
+    return client.post("/api/v1/unit-changes", json=body)
+
+
 WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ("POST", "/api/v1/users"): (
         "security_admin",
@@ -69,6 +76,17 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         lambda c: c.post(
             "/api/v1/corrections",
             json={"of_unit": "A", "since": "2026-02-01", "until": "2026-03-01", "vcpu": 6},
+        ),
+    ),
+    ("PUT", "/api/v1/units/{code}/register"): (
+        "ops",
+        lambda c: c.put("/api/v1/units/A/register", json={"aliases": ["甲"]}),
+    ),
+    ("POST", "/api/v1/unit-changes"): ("ops", lambda c: _rename(c, "单位甲")),
+    ("POST", "/api/v1/unit-changes/{change_id}/undo"): (
+        "ops",
+        lambda c: c.post(
+            f"/api/v1/unit-changes/{c.get('/api/v1/unit-changes').json()['items'][0]['id']}/undo"
         ),
     ),
     ("POST", "/api/v1/import/units"): (

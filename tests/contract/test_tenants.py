@@ -14,6 +14,7 @@ from tests.contract.conftest import House
 
 THEIRS = [
     "/api/v1/units/{x}",
+    "/api/v1/units/{x}/register",
     "/api/v1/units/{x}/trend?from=2026-11-01&to=2026-11-02",
     "/api/v1/resources/vm-{x}",
     "/api/v1/resources/vm-{x}/series?from=2026-11-01&to=2026-11-02&metrics=cpu_used_pct",
@@ -26,6 +27,7 @@ THEIRS = [
 
 LISTS = [
     "/api/v1/units",
+    "/api/v1/unit-changes",
     "/api/v1/systems",
     "/api/v1/resources",
     "/api/v1/agents",

@@ -17,6 +17,7 @@ from worlds import EPOCH, GIB, START, World
 from controller.access.scope import CITY
 from controller.inventory.corrections import correct_many
 from controller.inventory.holdings import correct
+from controller.inventory.unit_changes import Paper, Part, merge
 from controller.store import owners, rollup
 from controller.store.dirty import pending_owners
 from controller.usage.model import UsageQuery
@@ -226,3 +227,32 @@ def test_a_correction_of_thirteen_months_is_one_statement_of_each_kind(w: World)
     counted = dict(zip(got["unit"].tolist(), got["n"].tolist(), strict=True))
     assert counted[w.ids["A"]] == 0
     assert counted[w.ids["B"]] == 395 * 288
+
+
+def test_a_report_over_a_merge_is_right_on_both_sides(w: World) -> None:
+    data = fill(w)
+    with w.runtime.database.write() as session:
+        merge(session, ["A"], Part("D", "合并后的单位"), at(14 * 60), Paper("ops", w.clock[0]))
+    w.ids["D"] = max(w.ids.values()) + 1
+    while owners.roll_owners(w.runtime):
+        pass
+    rollup.sync_holdings(w.runtime)
+    turn = START + 14 * 3600
+    held = [
+        oracle.Held(code, unit, since, until, 4.0, 8 * GIB)
+        for code in RESOURCES
+        for unit, since, until in (("A", START, turn), ("D", turn, 1 << 40))
+    ]
+    names = ("cpu_avg_pct", "cpu_p95_pct", "cpu_max_pct", "mem_avg_pct", "coverage_pct")
+    for first, last in ((0, HOURS * 60), (0, 14 * 60), (14 * 60, HOURS * 60), (700, 1000)):
+        query = UsageQuery(at(first), at(last), "unit")
+        rows = {row.unit: row for row in usage_report(w.runtime, CITY, query).rows}
+        for code in ("A", "D"):
+            wanted = oracle.unit_figures(data, held, {code}, START + 60 * first, START + 60 * last)
+            if wanted["coverage_pct"] is None:
+                assert code not in rows or rows[code].cpu_avg_pct is None
+                continue
+            for name in names:
+                assert getattr(rows[code], name) == pytest.approx(
+                    wanted[name], rel=2e-6, abs=6e-3
+                ), (first, last, code, name)
