@@ -1,4 +1,4 @@
-"""``yunxun-agent enrol|run|once|status``."""
+"""``yunxun-agent enrol|run|once|poll|status``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ examples:
   yunxun-agent enrol --token-file token.txt     become an agent of the controller in the token
   yunxun-agent run                              measure every minute until stopped
   yunxun-agent once                             measure this host now and print it
+  yunxun-agent poll 10.1.0.1 --community C      ask a switch or router everything, once
   yunxun-agent status                           what waits, what was lost, when it last got through
 """
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; gives the exit status (0 fine, 1 problems, 2 input, 3 unreachable)."""
-    arguments = parser().parse_args(argv)
+    arguments = parser(*(["poll"] if "poll" in (argv or sys.argv[1:]) else [])).parse_args(argv)
+    if arguments.command == "poll":  # needs no agent here, so its settings are not read
+        from agent.poll import poll
+
+        return poll(arguments)
     try:
         config = read_config(arguments.config)
     except ConfigError as error:
@@ -35,8 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     return command(config, arguments)
 
 
-def parser() -> argparse.ArgumentParser:
-    """What can be said on the command line."""
+def parser(loaded: str = "") -> argparse.ArgumentParser:
+    """What can be said on the command line; of ``poll`` only where it is ``loaded``."""
     form = argparse.RawDescriptionHelpFormatter
     top = argparse.ArgumentParser(
         "yunxun-agent",
@@ -71,6 +76,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seconds", type=_seconds, default=1.0, help="length of the interval (1)")
     one.add_argument("--send", action="store_true", help="spool it and send everything that waits")
     one.add_argument("--format", choices=("table", "json"), default="table")
+
+    one = add("poll", "ask a network device everything, once (SNMP)", "")
+    if loaded == "poll":
+        from agent.poll import HELP, add_arguments
+
+        one.epilog = HELP
+        add_arguments(one)
 
     one = add("status", "show what the agent is doing", _STATUS)
     one.add_argument("--format", choices=("table", "json"), default="table")

@@ -1,0 +1,400 @@
+"""One device's socket: requests, retransmission with backoff, deadlines.
+
+gufo-snmp encodes, encrypts and decodes; it sends each request once and knows no walk with a
+changing size. This module uses its sockets directly, so that a retransmission carries a new
+request id (a late answer to the old one is dropped by gufo) and one epoll registration lasts a
+whole poll.
+
+What gufo-snmp 0.13 does not tell, and how it is found out here:
+- error-status is not looked at: tooBig and noSuchName arrive as an empty answer (``Empty``);
+- a datagram over 4,080 octets is cut and does not decode: it counts as garbage, and a walk
+  that meets garbage asks for less;
+- some malformed values end in a Rust panic, which is no ``Exception``: also garbage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Protocol, TypeVar, cast
+
+from .target import Community, Credential, Target, TargetError, User
+from .values import Value
+
+T = TypeVar("T")
+AFTER_GARBAGE_S = 0.2
+"""How long a proper answer is still waited for after one that could not be decoded."""
+GARBAGE_LIMIT = 100
+"""Undecodable datagrams read for one request before the device is taken for a flood."""
+
+
+class SnmpProblem(Exception):
+    """Why a device gave nothing; the text is for the person who looks after it."""
+
+
+class SilentError(SnmpProblem):
+    """No answer within the waits of one request."""
+
+
+class GarbageError(SilentError):
+    """Answers came, none of which could be decoded."""
+
+
+class DeadlineError(SnmpProblem):
+    """The time given to this device is used up."""
+
+
+class RefusedError(SnmpProblem):
+    """The device is there and refuses us: closed port, wrong user, password or algorithm."""
+
+
+class PollerMissingError(SnmpProblem):
+    """gufo-snmp is not installed (extra ``poller``)."""
+
+
+class Empty(Exception):
+    """An answer without a value: the end of the view, or an error-status such as tooBig."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds. ``waits`` are for the first transmission and each repetition of a request."""
+
+    waits: tuple[float, ...] = (1.0, 2.0, 4.0)
+    deadline: float = 60.0
+
+
+@dataclass(slots=True)
+class EngineMemory:
+    """What a v3 session learnt and the next one saves: engine id and stretched keys."""
+
+    engine_id: bytes = b""
+    user: Any = None
+    made_for: User | None = None
+
+
+class Socket(Protocol):
+    """What is used of gufo-snmp's three socket classes."""
+
+    def get_fd(self) -> int: ...
+    def send_get_many(self, oids: list[str]) -> None: ...
+    def recv_get_many(self) -> dict[str, Value]: ...
+    def send_get_next(self, at: Any) -> None: ...
+    def recv_get_next(self, at: Any) -> tuple[str, Value]: ...
+    def send_get_bulk(self, at: Any) -> None: ...
+    def recv_get_bulk(self, at: Any) -> list[tuple[str, Value] | None]: ...
+    def send_refresh(self) -> None: ...
+    def recv_refresh(self) -> None: ...
+    def set_keys(self, name: str, a: int, akey: bytes, p: int, pkey: bytes) -> None: ...
+    def get_engine_id(self) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counted over a session."""
+
+    requests: int = 0
+    retransmissions: int = 0
+    garbage: int = 0
+
+
+class Session:
+    """Asks one device, one request at a time. Use as an asynchronous context manager.
+
+    Raises on entry what any request may raise:
+        SilentError: no answer to any transmission.
+        RefusedError: closed port, or SNMPv3 authentication failed.
+        DeadlineError: ``timing.deadline`` seconds since entry have passed.
+        PollerMissingError: gufo-snmp is not installed.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        credential: Credential,
+        timing: Timing,
+        engine: EngineMemory | None = None,
+    ) -> None:
+        self.target = target
+        self.tally = Tally()
+        self.bulk = not (isinstance(credential, Community) and credential.version == "1")
+        self._credential = credential
+        self._timing = timing
+        self._engine = engine or EngineMemory()
+        self._ready: asyncio.Future[bool] | None = None
+        self._until = 0.0
+        self.record: dict[str, Value] | None = None
+        """Set to a dict to keep everything that is read (for recordings)."""
+
+    async def __aenter__(self) -> Session:
+        self._until = monotonic() + self._timing.deadline
+        self._loop = asyncio.get_running_loop()
+        self._errors = _gufo_errors()
+        try:
+            self._socket = _open(self.target, self._credential, self._engine)
+        except OSError as error:
+            raise RefusedError(f"{self.target}: cannot be addressed: {error}") from None
+        self._fd = self._socket.get_fd()
+        self._loop.add_reader(self._fd, self._readable)
+        try:
+            if isinstance(self._credential, User):
+                await self._authenticate(self._credential)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *problem: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._loop.remove_reader(self._fd)
+        del self._socket  # closes the descriptor
+
+    # ---- what can be asked
+
+    async def get(
+        self, oids: list[str], waits: tuple[float, ...] | None = None
+    ) -> dict[str, Value]:
+        """The values that exist, by OID. All at once, one by one where that does not fit."""
+        socket = self._socket
+        try:
+            found = await self._ask(lambda: socket.send_get_many(oids), socket.recv_get_many, waits)
+        except GarbageError:
+            found = {}
+        if not found and len(oids) > 1:  # v1 refuses all for one that is missing; or tooBig
+            for oid in oids:
+                found.update(await self.get([oid], self._timing.waits[:1]))
+        wanted = set(oids)
+        found = {oid: value for oid, value in found.items() if oid in wanted}
+        if self.record is not None:
+            self.record.update(found)
+        return found
+
+    def cursor(self, oid: str, repetitions: int) -> Any:
+        """A place in the device's tree below ``oid``, moved by ``bulk`` and ``next``."""
+        from gufo.snmp._fast import GetIter  # noqa: PLC0415 - only a poller loads gufo
+
+        return GetIter(oid, repetitions)
+
+    async def bulk_next(self, at: Any, waits: tuple[float, ...]) -> list[tuple[str, Value] | None]:
+        """GETBULK from ``at``; a None at the end says that the subtree ended.
+
+        Raises:
+            Empty: end of the view, or the device could not fit the answer.
+        """
+        socket = self._socket
+        return await self._ask(
+            lambda: socket.send_get_bulk(at), lambda: socket.recv_get_bulk(at), waits
+        )
+
+    async def next(self, at: Any, waits: tuple[float, ...]) -> tuple[str, Value]:
+        """GETNEXT from ``at``.
+
+        Raises:
+            Empty: the subtree ended.
+        """
+        socket = self._socket
+        return await self._ask(
+            lambda: socket.send_get_next(at), lambda: socket.recv_get_next(at), waits
+        )
+
+    # ---- one request
+
+    @property
+    def waits(self) -> tuple[float, ...]:
+        """Seconds waited for each transmission of a request."""
+        return self._timing.waits
+
+    async def _ask(
+        self,
+        send: Callable[[], None],
+        receive: Callable[[], T],
+        waits: tuple[float, ...] | None = None,
+    ) -> T:
+        garbage = self.tally.garbage
+        refused = 0
+        for number, wait in enumerate(waits or self._timing.waits):
+            left = self._until - monotonic()
+            if left <= 0:
+                raise DeadlineError(f"{self.target}: {self._timing.deadline:g} s are used up")
+            self.tally.requests += 1
+            self.tally.retransmissions += number > 0
+            try:
+                send()
+            except OSError as error:
+                if isinstance(error, BlockingIOError):
+                    await asyncio.sleep(min(0.05, left))  # the send buffer is full
+                    continue
+                if refused:
+                    raise RefusedError(f"{self.target}: cannot be sent to: {error}") from None
+                refused += 1  # an error of the datagram before: told only once by the system
+                continue
+            try:
+                return await self._answer(receive, min(wait, left))
+            except TimeoutError as error:
+                if "refused" in str(error):
+                    refused += 1
+                    if refused > 1:
+                        raise RefusedError(
+                            f"{self.target}: nothing listens there (port unreachable);"
+                            " check the port and that SNMP is switched on"
+                        ) from None
+        if self.tally.garbage > garbage:
+            raise GarbageError(f"{self.target}: answers that are not SNMP, or cut ones")
+        raise SilentError(
+            f"{self.target}: no answer; check the address, the community or user, and the"
+            " access lists of the device"
+        )
+
+    async def _answer(self, receive: Callable[[], T], wait: float) -> T:
+        """The decoded answer to the request just sent.
+
+        Raises:
+            TimeoutError: none came in ``wait`` seconds.
+        """
+        until = self._loop.time() + wait
+        spoilt = 0
+        while spoilt < GARBAGE_LIMIT:
+            self._ready = self._loop.create_future()
+            timer = self._loop.call_at(until, self._expire, self._ready)
+            try:
+                if not await self._ready:
+                    break
+            finally:
+                timer.cancel()
+                self._ready = None
+            while spoilt < GARBAGE_LIMIT:
+                try:
+                    return receive()
+                except BlockingIOError:
+                    break
+                except StopAsyncIteration:
+                    raise Empty from None
+                except self._errors.auth:
+                    raise RefusedError(
+                        f"{self.target}: SNMPv3 refused: check user, passwords and algorithms"
+                    ) from None
+                except self._errors.decode:
+                    spoilt += 1
+                    self.tally.garbage += 1
+                except BaseException as error:
+                    if type(error).__name__ != "PanicException":
+                        raise
+                    spoilt += 1
+                    self.tally.garbage += 1
+            until = min(until, self._loop.time() + AFTER_GARBAGE_S) if spoilt else until
+        raise TimeoutError
+
+    def _readable(self) -> None:
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(True)
+
+    @staticmethod
+    def _expire(waiting: asyncio.Future[bool]) -> None:
+        if not waiting.done():
+            waiting.set_result(False)
+
+    # ---- SNMPv3
+
+    async def _authenticate(self, user: User) -> None:
+        """Engine discovery (first time), then boots and time (every time)."""
+        socket, engine = self._socket, self._engine
+        if not engine.engine_id:
+            await self._ask(socket.send_refresh, socket.recv_refresh)
+            keys = engine.user
+            socket.set_keys(
+                keys.name,
+                keys.get_auth_alg(),
+                keys.get_auth_key(),
+                keys.get_priv_alg(),
+                keys.get_priv_key(),
+            )
+            engine.engine_id = socket.get_engine_id()
+        if user.auth_password:
+            try:
+                await self._ask(socket.send_refresh, socket.recv_refresh)
+            except SnmpProblem:
+                engine.engine_id = b""  # another device answers there now? look again next time
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Errors:
+    auth: type[Exception]
+    decode: type[Exception]
+
+
+def _gufo_errors() -> _Errors:
+    try:
+        from gufo.snmp import _fast  # noqa: PLC0415 - only a poller loads gufo
+    except ImportError:
+        raise PollerMissingError("polling needs gufo-snmp: pip install 'yunxun[poller]'") from None
+    return _Errors(_fast.SnmpAuthError, _fast.SnmpError)
+
+
+def _open(target: Target, credential: Credential, engine: EngineMemory) -> Socket:
+    from gufo.snmp import _fast  # noqa: PLC0415 - only a poller loads gufo
+
+    address = str(target)
+    if isinstance(credential, Community):
+        if credential.version not in ("1", "2c"):
+            raise TargetError(f"SNMP version {credential.version!r}: 1 or 2c, or a v3 user")
+        made = _fast.SnmpV1ClientSocket if credential.version == "1" else _fast.SnmpV2cClientSocket
+        return cast(Socket, made(address, credential.community, 0, 0, 0, 0))
+    if engine.made_for != credential:
+        engine.user, engine.made_for, engine.engine_id = _gufo_user(credential), credential, b""
+    user = engine.user
+    if not engine.engine_id:
+        return cast(Socket, _fast.SnmpV3ClientSocket(address, b"", "", 0, b"", 0, b"", 0, 0, 0, 0))
+    return cast(
+        Socket,
+        _fast.SnmpV3ClientSocket(
+            address,
+            engine.engine_id,
+            user.name,
+            user.get_auth_alg(),
+            user.get_auth_key(),
+            user.get_priv_alg(),
+            user.get_priv_key(),
+            0,
+            0,
+            0,
+            0,
+        ),
+    )
+
+
+def _gufo_user(user: User) -> Any:
+    """gufo's user with master keys: the megabyte of hashing is done once, not every poll."""
+    from gufo.snmp import user as gufo  # noqa: PLC0415 - only a poller loads gufo
+
+    auth_kinds = {
+        "MD5": gufo.Md5Key,
+        "SHA-1": gufo.Sha1Key,
+        "SHA-224": gufo.Sha224Key,
+        "SHA-256": gufo.Sha256Key,
+        "SHA-384": gufo.Sha384Key,
+        "SHA-512": gufo.Sha512Key,
+    }
+    priv_kinds = {
+        "DES": gufo.DesKey,
+        "AES-128": gufo.Aes128Key,
+        "AES-192": gufo.Aes192Key,
+        "AES-256": gufo.Aes256Key,
+    }
+    if not user.auth_password:
+        return gufo.User(user.name)
+    kind = auth_kinds[user.auth]
+    master = gufo.KeyType.Master
+    auth = kind(kind.get_master_key(user.auth_password.encode()), key_type=master)
+    priv = None
+    if user.priv_password:
+        stretched = kind.get_master_key(user.priv_password.encode())
+        priv = priv_kinds[user.priv](stretched, key_type=master)
+    expansion = (
+        gufo.KeyExpansion.Cisco if user.expansion == "cisco" else gufo.KeyExpansion.Blumenthal
+    )
+    return gufo.User(user.name, auth_key=auth, priv_key=priv, key_expansion=expansion)
