@@ -20,6 +20,7 @@ from controller.inventory import units
 from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
 from controller.ledger.api import router as ledger_router
 from controller.middleware import RequestMetrics, RequestMiddleware
+from controller.notices.api import router as notices_router
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
 from controller.web.routes import install as install_web
@@ -32,6 +33,7 @@ ROUTERS = (
     ledger_router,
     usage_router,
     findings_router,
+    notices_router,
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 

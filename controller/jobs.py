@@ -9,6 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from controller.access import sessions, tokens, users
+from controller.notices import clock as notices_clock
+from controller.notices import deliver as notices_deliver
 from controller.runtime import Runtime
 from controller.store import maintenance, owners, rollup
 from controller.store.tables import JobRun
@@ -74,12 +76,24 @@ def _merge(runtime: Runtime) -> None:
         raise JobError("; ".join(failed))
 
 
+def _send_messages(runtime: Runtime) -> None:
+    turn = notices_deliver.run(runtime)
+    if turn.down:
+        raise JobError("; ".join(f"{name}: {why}" for name, why in turn.down.items()))
+
+
+def _tend_notices(runtime: Runtime) -> None:
+    notices_clock.tick(runtime)
+
+
 JOBS = (
     Job("holdings", "rollup", _sync_holdings, timedelta(seconds=15)),
     Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
     Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
+    Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
+    Job("messages", "messages", _send_messages, timedelta(seconds=5)),
     Job("sessions", "upkeep", _purge_access, timedelta(minutes=10)),
 )
 """Rollups share a lane: two of them at once would compute the same buckets."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from controller.access import audit
 from controller.access.scope import Scope
 from controller.idle.tables import IdleScan, IdleVerdict
 from controller.inventory.resources import unit_names
@@ -250,3 +251,14 @@ def _lock(session: Session) -> None:
     transactions are one at a time by themselves."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+
+
+def write_audit(desk: Desk, made: Drafted) -> None:
+    """The one audit row of a batch."""
+    audit.record(
+        desk.session,
+        desk.principal,
+        "notice.draft",
+        f"{len(made.codes)} notices",
+        detail={"codes": made.codes[:50], "skipped": len(made.skipped)},
+    )

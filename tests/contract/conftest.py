@@ -33,6 +33,7 @@ from controller.store import ddl, groups
 from controller.store.migrate import upgrade
 from controller.store.relational import Database, connect
 from tests.contract.ledger_subjects import furnish_ledger
+from tests.contract.notices import add_notices
 from tests.samples_process import samples_process
 from tests.serving import serving
 
@@ -64,6 +65,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         upgrade(database.engine)
         runtime = Runtime(engine.settings, database, samples)
         given, other = _furnish(runtime)
+        add_notices(runtime)
         app = create_app(runtime)
         with serving(app) as url:
             yield House(app, url, runtime, given, other)

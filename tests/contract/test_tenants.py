@@ -22,6 +22,7 @@ THEIRS = [
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&unit={x}",
     "/api/v1/resources?unit={x}",
     "/api/v1/systems?unit={x}",
+    "/api/v1/notices/notice-{x}",
 ]
 """Reads that name something of a unit's."""
 
@@ -40,10 +41,23 @@ LISTS = [
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=zone",
     "/api/v1/usage?from=2026-11-01&to=2026-11-02&by=site",
     "/api/v1/ledger/pending?state=",
+    "/api/v1/notices",
+    "/api/v1/notices/inbox",
+    "/api/v1/notices/ledger",
 ]
 """Reads that list what the caller may see."""
 
-CANARIES = ("contact-B", "单位B", "系统B", "vm-B", "host-B", "agent-B", "agent of B", "prefix-B")
+CANARIES = (
+    "contact-B",
+    "单位B",
+    "系统B",
+    "vm-B",
+    "host-B",
+    "agent-B",
+    "agent of B",
+    "prefix-B",
+    "notice-B",
+)
 
 
 @pytest.mark.parametrize("path", THEIRS)
@@ -153,3 +167,13 @@ def test_no_page_shows_anything_of_anothers(browser: httpx.Client, path: str) ->
 def test_anothers_page_is_not_there(browser: httpx.Client, path: str) -> None:
     assert browser.get(path.format(x="B")).status_code == 404
     assert browser.get(path.format(x="A")).status_code == 200
+
+
+def test_a_unit_answers_for_its_own_resources_only(house: House) -> None:
+    with house.client(house.tokens["unit"]) as client:
+        body = {"answer": "release"}
+        for path in ("notice-B/items/2", "notice-A/items/2", "notice-review/items/101"):
+            assert client.post(f"/api/v1/notices/{path}/answer", json=body).status_code == 404
+        assert client.get("/api/v1/notices/notice-B/files/2").status_code == 404
+        assert client.get("/api/v1/notices/notice-A/files/2").status_code == 404
+        assert client.get("/api/v1/notices/notice-A/files/1").status_code == 200
