@@ -1,0 +1,35 @@
+"""What a patrol can look at: each function's name in checks.toml to the function.
+
+Device checks (reachability, saturation, errors, flapping) come with the network capability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from controller.patrol.checks import agents, data, disks, own, policies, sustained
+from controller.patrol.look import Found, Look
+from controller.patrol.plans import Check
+
+Looker = Callable[[Look, Check], Found]
+
+LOOKERS: dict[str, Looker] = {
+    "agent_silent": agents.silent,
+    "agent_lag": agents.lag,
+    "agent_clock_skew": agents.clock_skew,
+    "agent_losses": agents.losses,
+    "agent_conflict": agents.conflict,
+    "agent_pending": agents.pending,
+    "agent_unregistered": agents.unregistered,
+    "data_none": data.none,
+    "data_gap": data.gap,
+    "sustained": sustained.sustained,
+    "disk_level": disks.level,
+    "disk_forecast": disks.forecast,
+    "policy_class": policies.classes,
+    "certificate_expiry": own.certificates,
+    "own_rollup": own.rollups,
+    "own_jobs": own.jobs,
+    "own_disk": own.disk,
+    "own_store": own.stores,
+}
