@@ -18,7 +18,8 @@ from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
 from controller.inventory import units
 from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
-from controller.ledger.api import router as ledger_router
+from controller.ledger.months import published_report
+from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.notices.api import router as notices_router
 from controller.runtime import Runtime
@@ -30,7 +31,7 @@ ROUTERS = (
     access_router,
     ingest_router,
     *INVENTORY_ROUTERS,
-    ledger_router,
+    *LEDGER_ROUTERS,
     usage_router,
     findings_router,
     notices_router,
@@ -55,6 +56,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.local_token_hash = local_token_hash
     app.state.subtree = units.subtree
     app.state.find_unit_id = _find_unit_id
+    app.state.published = published_report
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)

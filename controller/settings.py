@@ -122,6 +122,19 @@ class NoticesSettings(_Section):
     hooks: tuple[HookSettings, ...] = ()
 
 
+class LedgerSettings(_Section):
+    """Reconciliation of platform, register and agent, and what a published month must reach."""
+
+    publish_score: float = 80.0
+    """Below it a month is published only by force, with a reason."""
+    silent_days: int = 7
+    """A resource without measurements for so long has no data."""
+    vcpu_tolerance: float = 0.0
+    """Cores by which two sides may differ."""
+    mem_tolerance_pct: float = 10.0
+    disk_tolerance_pct: float = 30.0
+
+
 class Settings(_Section):
     data: Path = Path("var")
     host: str = "127.0.0.1"
@@ -137,6 +150,7 @@ class Settings(_Section):
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     tls: TlsSettings = Field(default_factory=TlsSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
 

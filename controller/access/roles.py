@@ -28,7 +28,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "agents.manage": ("system_admin", "ops", "county_admin"),
     "ledger.read": READERS,
     "ledger.import": ("system_admin", "ops"),
-    "ledger.publish": ("ops",),
+    "ledger.publish": ("system_admin", "ops"),
     "ledger.force": ("system_admin",),
     "users.read": ("security_admin", "auditor"),
     "users.manage": ("security_admin",),

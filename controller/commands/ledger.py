@@ -1,11 +1,12 @@
-"""``yunxun ledger``: a provider's monthly export, compared, confirmed, undone; 待核实."""
+"""``yunxun ledger``: a provider's monthly export, compared, confirmed, undone; 待核实.
+
+Reconciliation and published months are in ledger_months.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from controller.commands import ledger_months
 from controller.commands.client import (
     BAD_INPUT,
     UNREACHABLE,
@@ -28,9 +30,10 @@ from controller.commands.client import (
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(
-    help="The monthly platform export against the register: compare, confirm, undo.",
+    help="Platform exports against the register, reconciliation, published months.",
     no_args_is_help=True,
 )
+app.add_typer(ledger_months.app)
 
 SHOWN = 50
 Form = Annotated[str, typer.Option("--format", help="text or json")]
@@ -224,7 +227,7 @@ def confirm(
                 f"/api/v1/ledger/imports/{number}/decisions",
                 {"cls": each, "decision": "accepted"},
             )
-        with _waiting("确认 · confirming"):
+        with ledger_months.waiting("确认 · confirming"):
             run = api.post(f"/api/v1/ledger/imports/{number}/confirm", {"since": since})
     _said(run, form)
 
@@ -237,7 +240,7 @@ def undo(
 
     Example: yunxun ledger undo 7
     """
-    with open_api(url, data, ca) as api, _waiting("撤销 · undoing"):
+    with open_api(url, data, ca) as api, ledger_months.waiting("撤销 · undoing"):
         run = api.post(f"/api/v1/ledger/imports/{number}/undo")
     _said(run, form)
 
@@ -294,16 +297,6 @@ def compare(api: Api, file: Path, params: dict[str, Any]) -> dict[str, Any]:
             if bar.disable:
                 print(f"{file.name}: {line['stage']}", file=sys.stderr)
     raise CommandError(f"{file}: the controller broke off before the outcome; import it again")
-
-
-@contextmanager
-def _waiting(what: str) -> Iterator[None]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(what):
-        yield
 
 
 def _said(run: dict[str, Any], form: str) -> None:

@@ -33,11 +33,23 @@ NAME_CELLS = 24
 @app.command()
 def usage(
     since: Annotated[
-        str, typer.Option("--from", metavar="DATE", help="First day, or a time (RFC 3339).")
-    ],
+        str | None,
+        typer.Option("--from", metavar="DATE", help="First day, or a time (RFC 3339)."),
+    ] = None,
     until: Annotated[
-        str, typer.Option("--to", metavar="DATE", help="The day after the last, or a time.")
-    ],
+        str | None,
+        typer.Option("--to", metavar="DATE", help="The day after the last, or a time."),
+    ] = None,
+    month: Annotated[
+        str | None,
+        typer.Option("--month", metavar="2026-10", help="A whole month in place of --from --to."),
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version", metavar="N", help="The month as published: a version, or 'latest'."
+        ),
+    ] = None,
     unit: Annotated[
         str | None, typer.Option("--unit", help="Code or name; its subtree is included.")
     ] = None,
@@ -58,6 +70,8 @@ def usage(
     """Usage of [from, to): allocations, CPU, memory, storage, network, and how complete it is.
 
     Dates are Asia/Shanghai. Example: yunxun usage --from 2026-06-01 --to 2026-07-01 --by system
+
+    A month as it was published: yunxun usage --month 2026-10 --version latest
     """
     if by not in BYS:
         raise CommandError(f"--by {by}: there are {', '.join(BYS)}")
@@ -65,7 +79,10 @@ def usage(
         raise CommandError(f"--format {form}: there are {', '.join(FORMATS)}")
     if form == "xlsx" and output is None:
         raise CommandError("--format xlsx: name a file with -o FILE")
-    params = {"from": since, "to": until, "unit": unit, "system": system, "by": by}
+    if month is None and (since is None or until is None):
+        raise CommandError("which period? give --from and --to, or --month 2026-10")
+    params: dict[str, Any] = {"from": since, "to": until, "month": month, "version": version}
+    params |= {"unit": unit, "system": system, "by": by}
     with open_api(url, data, ca) as api:
         content = _fetch(api, form, params)
     if isinstance(content, bytes):
@@ -158,6 +175,9 @@ def _table(
             f"。窗口较窄，省略 {left_out} 列；全部见 --format csv 或更宽的窗口",
             f"; {left_out} columns left out for width: see --format csv or a wider window",
         )
+    version = document.get("version")
+    if version:
+        caption += say(f"；已发布月度第 {version} 版", f"; published version {version}")
     view = Table(
         title=say("资源使用情况", "Usage") + f"  {document['from'][:16]} … {document['to'][:16]}",
         caption=caption,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -20,12 +21,13 @@ from starlette.responses import StreamingResponse
 from controller.access import audit
 from controller.access.deps import RuntimeDep, ScopeDep, may
 from controller.access.principal import Principal
+from controller.access.scope import Scope
 from controller.problems import Problem
 from controller.runtime import Runtime
 from controller.store.samples import SamplesError
 from controller.usage.export import to_csv
 from controller.usage.model import By, Series, Trend, UsageQuery, UsageReport
-from controller.usage.periods import read_period
+from controller.usage.periods import read_month, read_period
 from controller.usage.queries import resource_series, unit_trend, usage_report
 from controller.usage.sample_import import Job, Outcome, Progress, import_samples
 from controller.usage.xlsx import to_xlsx
@@ -34,6 +36,21 @@ router = APIRouter(prefix="/api/v1")
 
 Reader = Annotated[Principal, Depends(may("usage.read"))]
 Importer = Annotated[Principal, Depends(may("samples.import"))]
+MaybeFrom = Annotated[
+    str | None, Query(alias="from", description="Start of the period; not with ``month``.")
+]
+MaybeTo = Annotated[str | None, Query(alias="to", description="End of the period, not in it.")]
+Month = Annotated[
+    str | None, Query(description="A whole month instead of from and to.", examples=["2026-10"])
+]
+Version = Annotated[
+    str | None,
+    Query(
+        description="The month as it was published: a version's number, or 'latest'. Default: as "
+        "it is computed now.",
+        examples=["1"],
+    ),
+]
 From = Annotated[
     str,
     Query(
@@ -120,6 +137,8 @@ class UsageDocument(BaseModel):
     to: str
     by: By
     coverage_pct: float | None
+    version: int | None = Field(None, description="Of a published month; absent: computed now.")
+    published: str | None = None
     rows: list[UsageLine]
 
 
@@ -130,11 +149,14 @@ class UsageDocument(BaseModel):
     responses={200: {"content": {"text/csv": {}, XLSX: {}}}},
 )
 def get_usage(
+    request: Request,
     runtime: RuntimeDep,
     scope: ScopeDep,
     reader: Reader,
-    since: From,
-    until: To,
+    since: MaybeFrom = None,
+    until: MaybeTo = None,
+    month: Month = None,
+    version: Version = None,
     unit: Annotated[str | None, Query(description="Code or name; its subtree is included.")] = None,
     system: Annotated[str | None, Query(description="Name of a business system.")] = None,
     by: By = "unit",
@@ -143,8 +165,12 @@ def get_usage(
     """Who holds and uses what, a row for each unit, system, resource, zone or site."""
     del reader
     zone = ZoneInfo(runtime.settings.timezone)
-    start, end = read_period(since, until, zone)
-    report = usage_report(runtime, scope, UsageQuery(start, end, by, unit, system))
+    start, end = _period(since, until, month, zone)
+    query = UsageQuery(start, end, by, unit, system)
+    if version is None:
+        report = usage_report(runtime, scope, query)
+    else:
+        report = _published(request, runtime, scope, query, month, version)
     if format == "json":
         body = json.dumps(document(report, zone), ensure_ascii=False)
         return Response(body, media_type="application/json")
@@ -154,13 +180,53 @@ def get_usage(
     return _attachment(to_xlsx(report, zone), XLSX, name)
 
 
+Published = Callable[[Runtime, Scope, UsageQuery, str, int | None], UsageReport]
+"""Figures of a month as they were published: ledger.months, set on the app."""
+
+
+def _period(
+    since: str | None, until: str | None, month: str | None, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    """[from, to), or the whole month. Raises Problem 422."""
+    if month is not None and (since or until):
+        raise Problem(422, "two periods", "give month, or from and to")
+    if month is not None:
+        return read_month(month, zone)
+    if since is None or until is None:
+        raise Problem(422, "no period", "give from and to, or month")
+    return read_period(since, until, zone)
+
+
+def _published(
+    request: Request,
+    runtime: Runtime,
+    scope: Scope,
+    query: UsageQuery,
+    month: str | None,
+    version: str,
+) -> UsageReport:
+    """Raises NotFound, Problem 422."""
+    if month is None:
+        raise Problem(422, "no month", "a version is of a month: give month=2026-10")
+    if version != "latest" and not (version.isdecimal() and len(version) < 7):
+        raise Problem(422, "not a version", f"version={version!r}: give a number or 'latest'")
+    published: Published = request.app.state.published
+    return published(runtime, scope, query, month, None if version == "latest" else int(version))
+
+
 def document(report: UsageReport, zone: ZoneInfo) -> dict[str, Any]:
     """The JSON interface of DESIGN.md section 6."""
+    frozen: dict[str, Any] = {}
+    if report.version is not None:
+        frozen["version"] = report.version
+    if report.published is not None:
+        frozen["published"] = report.published.astimezone(zone).isoformat()
     return {
         "from": report.since.astimezone(zone).isoformat(),
         "to": report.until.astimezone(zone).isoformat(),
         "by": report.by,
         "coverage_pct": report.coverage_pct,
+        **frozen,
         "rows": [row.public() for row in report.rows],
     }
 

@@ -89,6 +89,9 @@ class UsageReport:
     unit: str | None = None
     """Code of the unit the report was limited to."""
     unit_name: str | None = None
+    version: int | None = None
+    """Of a published month; None is computed now."""
+    published: datetime | None = None
 
 
 @dataclass(frozen=True)

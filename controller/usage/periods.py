@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,15 @@ def read_period(since: str, until: str, zone: ZoneInfo) -> tuple[datetime, datet
     if end <= start:
         raise Problem(422, "empty period", f"from {since} is not before to {until}")
     return start, end
+
+
+def read_month(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """[first day, first day of the next month) of ``2026-10``; raises Problem 422."""
+    if not re.fullmatch(r"(19|20|21)\d\d-(0[1-9]|1[0-2])", month):
+        raise Problem(422, "not a month", f"{month!r}: give e.g. 2026-10")
+    year, number = int(month[:4]), int(month[5:])
+    following = (year + 1, 1) if number == 12 else (year, number + 1)
+    return datetime(year, number, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)
 
 
 def _zoned(text: str) -> bool:

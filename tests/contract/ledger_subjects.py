@@ -66,6 +66,10 @@ LEDGER_WRITES: dict[tuple[str, str], tuple[str, Callable[[httpx.Client], httpx.R
             f"/api/v1/ledger/pending/{CHECK}", json={"state": "kept", "note": "备份机"}
         ),
     ),
+    ("POST", "/api/v1/ledger/months"): (
+        "system_admin",
+        lambda c: c.post("/api/v1/ledger/months", json={"month": "2026-01", "force": "先行发布"}),
+    ),
 }
 """As WRITES of test_audit_rows."""
 

@@ -23,6 +23,7 @@ THEIRS = [
     "/api/v1/resources?unit={x}",
     "/api/v1/systems?unit={x}",
     "/api/v1/notices/notice-{x}",
+    "/api/v1/ledger/reconciliation?unit={x}",
 ]
 """Reads that name something of a unit's."""
 
@@ -44,6 +45,9 @@ LISTS = [
     "/api/v1/notices",
     "/api/v1/notices/inbox",
     "/api/v1/notices/ledger",
+    "/api/v1/ledger/reconciliation?size=100",
+    "/api/v1/ledger/reconciliation?format=csv",
+    "/api/v1/ledger/months",
 ]
 """Reads that list what the caller may see."""
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "usage"))
+
+from worlds import World, empty, endpoint, world
 
 from controller.schema import metadata
-from controller.store import ddl, groups
 from controller.store.relational import Database, connect
 from controller.store.samples import Samples
 from tests.real.postgres import Cluster, private_cluster
-from tests.samples_process import samples_process
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +28,17 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
-    with samples_process(tmp_path_factory.mktemp("ledger-samples")) as (engine, client):
-        ddl.ensure(client, engine.settings, groups.create_statements(engine.settings))
+    with endpoint(tmp_path_factory.mktemp("ledger-samples")) as client:
         yield client
+
+
+@pytest.fixture
+def w(samples: Samples, tmp_path: Path) -> Iterator[World]:
+    """An empty world shortly after the end of March 2026."""
+    empty(samples)
+    made = world(samples, tmp_path, datetime(2026, 4, 2, 4, tzinfo=UTC))
+    yield made
+    made.runtime.database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
