@@ -1,0 +1,283 @@
+"""The figures of many resources, in a few passes over their rows that all policies share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controller.analysis.figures import (
+    DAY_S,
+    WEEK_HOURS,
+    Day,
+    Figures,
+    Floats,
+    Needs,
+    Pattern,
+    Percentile,
+    Share,
+    Subject,
+    TopMean,
+)
+from controller.idle import sql
+from controller.idle.spans import Spans, spans_of
+from controller.store.samples import Columns, Samples
+
+SLICE = 500
+"""Resources of one statement: percentiles keep every value, a month of three signals is 50 MB."""
+LANES = 2
+"""Statements at once, each on one thread."""
+ONE_THREAD = {"max_threads": 1}
+SECONDS = 600
+"""A nightly scan may take longer than a page."""
+
+
+class Collector:
+    """Fills the arrays of ``Figures`` slice by slice. Used once."""
+
+    def __init__(
+        self, samples: Samples, spans: Spans, subjects: list[Subject], needs: Needs, end: int
+    ) -> None:
+        self._samples, self._spans = samples, spans
+        self._needs, self._end = needs, end
+        self._start = end - needs.days * DAY_S
+        self._ids = np.array([subject.resource for subject in subjects], np.int64)
+        count, days = len(subjects), needs.days
+        self._shares = sorted(needs.shares, key=repr)
+        self._patterns = sorted(needs.patterns, key=repr)
+        self.figures = Figures(
+            end,
+            subjects,
+            days,
+            daily={
+                signal: Day(
+                    np.zeros((count, days)),
+                    np.zeros((count, days)),
+                    np.zeros((count, days)),
+                    np.full((count, days), np.nan),
+                )
+                for signal in needs.daily
+            },
+            shares={
+                share: (np.zeros((count, days)), np.zeros((count, days))) for share in self._shares
+            },
+            percentiles={need: np.full(count, np.nan) for need in needs.percentiles},
+            tops={need: np.full(count, np.nan) for need in needs.tops},
+            patterns={
+                need: (np.zeros((count, WEEK_HOURS)), np.zeros((count, WEEK_HOURS)))
+                for need in self._patterns
+            },
+            last_s=np.full(count, np.nan),
+            coarse_s=np.zeros(count),
+            coarse_rows=np.zeros((count, days)),
+        )
+
+    def run(self, zone: str, quiet_days: int) -> Figures:
+        """All figures. ``quiet_days``: resources silent for so long get their last row looked up.
+        Raises what ``Samples.query`` raises."""
+        plain = ~np.isin(self._ids, self._spans.changed)
+        jobs: list[tuple[NDArray[np.int64], bool]] = []
+        for chosen, joined in ((self._ids[plain], False), (self._ids[~plain], True)):
+            ordered = np.sort(chosen)
+            jobs += [(ordered[at : at + SLICE], joined) for at in range(0, len(ordered), SLICE)]
+        with ThreadPoolExecutor(LANES) as pool:
+            list(pool.map(lambda job: self._slice(job[0], job[1], zone), jobs))
+        self._coarse()
+        self._last(quiet_days)
+        return self.figures
+
+    def _slice(self, ids: NDArray[np.int64], joined: bool, zone: str) -> None:
+        needs = self._needs
+        which = _which(ids)
+        if needs.daily:
+            rows = self._rows(which, ids, needs.daily, needs.days, joined)
+            self._store_daily(self._ask(sql.daily(rows, self._end, needs.daily, self._shares), ids))
+        plain = sorted(need for need in needs.percentiles if not need.bin_s)
+        # A window a statement: the longest would read every window's rows.
+        for days in sorted({need.days for need in plain}):
+            group = [need for need in plain if need.days == days]
+            rows = self._rows(which, ids, {n.signal for n in group}, days, joined)
+            answer = self._ask(sql.percentiles(rows, self._end, group), ids)
+            self._store_each(answer, group, self.figures.percentiles)
+        for need in sorted(need for need in needs.percentiles if need.bin_s):
+            rows = self._rows(which, ids, {need.signal}, need.days, joined)
+            rows = sql.binned(rows, need.bin_s, {need.signal})
+            answer = self._ask(sql.percentiles(rows, self._end, [need]), ids)
+            self._store_each(answer, [need], self.figures.percentiles)
+        tops = sorted(needs.tops)
+        for days in sorted({need.days for need in tops}):
+            group_of = [need for need in tops if need.days == days]
+            rows = self._rows(which, ids, {n.signal for n in group_of}, days, joined)
+            answer = self._ask(sql.top_means(rows, self._end, group_of), ids)
+            self._store_each(answer, group_of, self.figures.tops)
+        if self._patterns:
+            signals = {need.condition.signal for need in self._patterns}
+            days = max(need.days for need in self._patterns)
+            rows = self._rows(which, ids, signals, days, joined, sql.hourly)
+            answer = self._ask(sql.patterns(rows, self._end, self._patterns, zone), ids)
+            self._store_patterns(answer)
+
+    def _rows(
+        self,
+        which: str,
+        ids: NDArray[np.int64],
+        signals: Any,
+        days: int,
+        joined: bool,
+        source: Callable[[str, int, int, Sequence[str]], str] = sql.fine,
+    ) -> str:
+        start = self._end - days * DAY_S
+        rows = source(which, start, self._end, sql.columns_of(signals))
+        return self._with_sizes(rows, ids, signals, joined)
+
+    def _with_sizes(self, rows: str, ids: NDArray[np.int64], signals: Any, joined: bool) -> str:
+        """The signals of ``rows``. A size that never changed is looked up in a constant array by
+        the resource's number, which costs next to nothing; others are joined at the row's time."""
+        wanted = sorted({sql.SIZED[name] for name in signals if name in sql.SIZED})
+        if not wanted:
+            return sql.signals_of_rows(rows, signals, "")
+        if joined:
+            sizes = ", ".join(f"p.size_{name} AS size_{name}" for name in wanted)
+            rows = (
+                f"SELECT r.*, {sizes} FROM ({rows}) AS r INNER JOIN pieces AS p "
+                "ON r.resource = p.resource WHERE r.at >= p.since AND r.at < p.until"
+            )
+            return sql.signals_of_rows(rows, signals, "")
+        parts = ""
+        low, high = int(ids[0]), int(ids[-1])
+        dense = high - low < 20 * SLICE
+        for name in wanted:
+            sizes_of = self._spans.sizes(name, ids)
+            if dense:
+                table = np.full(high - low + 1, np.nan)
+                table[ids - low] = sizes_of
+                literal = f"[{', '.join(_literal(value) for value in table.tolist())}]"
+                parts += f"arrayElement({literal}, resource - {low - 1}) AS size_{name}, "
+            else:
+                numbers = ", ".join(map(str, ids.tolist()))
+                literal = ", ".join(_literal(value) for value in sizes_of.tolist())
+                parts += f"transform(resource, [{numbers}], [{literal}], nan) AS size_{name}, "
+        return sql.signals_of_rows(rows, signals, parts)
+
+    def _ask(self, statement: str, ids: NDArray[np.int64]) -> Columns:
+        external: Mapping[str, Any] | None = None
+        if "INNER JOIN pieces" in statement:
+            external = {"pieces": self._spans.pieces(ids)}
+        return self._samples.query(
+            statement, seconds=SECONDS, settings=ONE_THREAD, external=external
+        )
+
+    def _places(self, answer: Columns) -> NDArray[np.int64]:
+        keys = np.asarray(answer.get("resource", []), np.int64)
+        order = np.argsort(self._ids)
+        places: NDArray[np.int64] = order[np.searchsorted(self._ids[order], keys)]
+        return places
+
+    def _store_daily(self, answer: Columns, *, add: bool = False) -> None:
+        places = self._places(answer)
+        if not len(places):
+            return
+        at = (places, np.asarray(answer["day"], np.int64))
+        for signal, day in self.figures.daily.items():
+            for letter, target in (("n", day.count), ("w", day.seconds), ("t", day.total)):
+                values = np.asarray(answer[f"{letter}_{signal}"], np.float64)
+                target[at] = target[at] + values if add else values
+            highest = np.asarray(answer[f"x_{signal}"], np.float64)
+            day.highest[at] = np.fmax(day.highest[at], highest) if add else highest
+        for index, share in enumerate(self._shares):
+            if add:
+                continue  # a share of the time is not told by coarse rows
+            for letter, counts in zip("hk", self.figures.shares[share], strict=True):
+                counts[at] = np.asarray(answer[f"{letter}{index}"], np.float64)
+
+    def _store_each(
+        self, answer: Columns, needs: Sequence[Any], targets: Mapping[Any, Floats]
+    ) -> None:
+        places = self._places(answer)
+        for index, need in enumerate(needs):
+            if len(places):
+                targets[need][places] = np.asarray(answer[f"p{index}"], np.float64)
+
+    def _store_patterns(self, answer: Columns) -> None:
+        places = self._places(answer)
+        if not len(places):
+            return
+        at = (places, np.asarray(answer["slot"], np.int64))
+        for index, need in enumerate(self._patterns):
+            for letter, counts in zip("hk", self.figures.patterns[need], strict=True):
+                counts[at] = np.asarray(answer[f"{letter}{index}"], np.float64)
+
+    def _coarse(self) -> None:
+        """Adds coarser rows, where there are no finer ones, to the days' figures."""
+        found = self._samples.query(sql.with_coarse(self._start, self._end))
+        keys = np.asarray(found.get("resource", []), np.int64)
+        mine = np.isin(keys, self._ids)
+        if not mine.any() or not self._needs.daily:
+            return
+        keys, longest = keys[mine], np.asarray(found["longest"], np.float64)[mine]
+        for ids in _slices(np.sort(keys)):
+            rows = self._rows(
+                _which(ids), ids, self._needs.daily, self._needs.days, True, sql.coarse
+            )
+            answer = self._ask(sql.daily(rows, self._end, self._needs.daily, []), ids)
+            self._store_daily(answer, add=True)
+            places = self._places(answer)
+            if len(places):
+                spread = np.maximum.reduce(
+                    [np.asarray(answer[f"n_{signal}"], np.float64) for signal in self._needs.daily]
+                )
+                self.figures.coarse_rows[places, np.asarray(answer["day"], np.int64)] = spread
+        places = self._places({"resource": keys})
+        spoken = self.figures.coarse_rows[places].sum(axis=1) > 0
+        self.figures.coarse_s[places] = np.where(spoken, longest, 0.0)
+
+    def _last(self, quiet_days: int) -> None:
+        """The last row of what was silent lately; for the others the moment itself will do."""
+        any_signal = next(iter(self.figures.daily.values()), None)
+        if any_signal is None:
+            return
+        lately = np.zeros(len(self._ids))
+        for day in self.figures.daily.values():
+            lately += day.count[:, :quiet_days].sum(axis=1)
+        self.figures.last_s[:] = np.where(lately > 0, float(self._end), np.nan)
+        for ids in _slices(np.sort(self._ids[lately == 0])):
+            answer = self._samples.query(sql.last_rows(_which(ids), self._end), seconds=SECONDS)
+            places = self._places(answer)
+            if len(places):
+                self.figures.last_s[places] = np.asarray(answer["at"], np.float64)
+
+
+def collect(
+    samples: Samples,
+    spans: Spans,
+    subjects: list[Subject],
+    needs: Needs,
+    end: int,
+    zone: str,
+    quiet_days: int,
+) -> Figures:
+    """The figures of ``subjects`` in the days before ``end`` (epoch seconds, on a bucket)."""
+    return Collector(samples, spans, subjects, needs, end).run(zone, quiet_days)
+
+
+def _slices(ids: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for at in range(0, len(ids), SLICE):
+        yield ids[at : at + SLICE]
+
+
+def _which(ids: NDArray[np.int64]) -> str:
+    low, high = int(ids[0]), int(ids[-1])
+    condition = f"resource >= {low} AND resource <= {high}"
+    if len(ids) <= high - low:
+        condition += f" AND resource IN ({', '.join(map(str, ids.tolist()))})"
+    return condition
+
+
+def _literal(value: float) -> str:
+    return "nan" if np.isnan(value) else repr(float(value))
+
+
+__all__ = ["Collector", "Pattern", "Percentile", "Share", "TopMean", "collect", "spans_of"]

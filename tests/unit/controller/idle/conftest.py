@@ -1,0 +1,31 @@
+"""The embedded engine and small worlds of the usage tests, for the tests of idle."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "usage"))
+
+from worlds import EPOCH, World, empty, endpoint, world
+
+from controller.store.samples import Samples
+
+
+@pytest.fixture(scope="session")
+def idle_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
+    with endpoint(tmp_path_factory.mktemp("idle-engine")) as samples:
+        yield samples
+
+
+@pytest.fixture
+def w(idle_engine: Samples, tmp_path: Path) -> Iterator[World]:
+    """An empty world, 60 days after EPOCH."""
+    empty(idle_engine)
+    made = world(idle_engine, tmp_path, EPOCH + timedelta(days=60))
+    yield made
+    made.runtime.database.close()
