@@ -55,7 +55,7 @@ def _lane(runtime: Runtime, turn: Turn, messages: Sequence[Message]) -> tuple[in
                 error = SendError(turn.down[message.channel], down=True)
             else:
                 try:
-                    _send(runtime, mailer, message)
+                    send(runtime, mailer, message)
                 except SendError as refused:
                     error = refused
                     if refused.down:
@@ -70,7 +70,8 @@ def _lane(runtime: Runtime, turn: Turn, messages: Sequence[Message]) -> tuple[in
     return sent, failed
 
 
-def _send(runtime: Runtime, mailer: Mailer, message: Message) -> None:
+def send(runtime: Runtime, mailer: Mailer, message: Message) -> None:
+    """One message over its channel. Raises SendError."""
     now = runtime.now()
     link = _link(runtime, message)
     if message.channel == MAIL:
