@@ -14,6 +14,7 @@ from controller.access.api import router as access_router
 from controller.access.scope import CITY
 from controller.findings.api import router as findings_router
 from controller.gauges import Gauges
+from controller.idle.api import router as idle_router
 from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
 from controller.inventory import units
@@ -34,6 +35,7 @@ ROUTERS = (
     *LEDGER_ROUTERS,
     usage_router,
     findings_router,
+    idle_router,
     notices_router,
 )
 """Every router of the controller, in the order of the OpenAPI document."""

@@ -42,6 +42,7 @@ GROUPS = (
     Group("usage", "controller.commands.usage"),
     Group("import", "controller.commands.imports", nested=True),
     Group("usage", "controller.commands.usage"),
+    Group("idle", "controller.commands.idle", nested=True),
     Group("ledger", "controller.commands.ledger", nested=True),
     Group("agent", "controller.commands.agents", nested=True),
     Group("admin", "controller.commands.admin", nested=True),

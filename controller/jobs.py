@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from controller.access import sessions, tokens, users
+from controller.idle import nightly
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.runtime import Runtime
@@ -22,6 +23,8 @@ FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=10)
 
 NIGHT = time(2, 0)
+MORNING = time(4, 0)
+"""After the upkeep of the night, before anybody comes to work."""
 
 
 class JobError(Exception):
@@ -86,12 +89,17 @@ def _tend_notices(runtime: Runtime) -> None:
     notices_clock.tick(runtime)
 
 
+def _scan_idle(runtime: Runtime) -> None:
+    nightly.scan_city(runtime)
+
+
 JOBS = (
     Job("holdings", "rollup", _sync_holdings, timedelta(seconds=15)),
     Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
     Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
+    Job("idle scan", "analysis", _scan_idle, at=MORNING),
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),
     Job("sessions", "upkeep", _purge_access, timedelta(minutes=10)),

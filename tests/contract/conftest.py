@@ -13,11 +13,13 @@ from fastapi import FastAPI
 
 from controller.access import tokens
 from controller.access.roles import BOUND
+from controller.access.scope import CITY
 from controller.access.tables import ROLES
 from controller.app import create_app
 from controller.findings.model import NOTHING, Observation
 from controller.findings.record import observe
 from controller.findings.tables import SuppressionWindow
+from controller.idle.scan import scan
 from controller.ingest.tables import Agent, EnrolmentToken
 from controller.inventory.tables import (
     BusinessSystem,
@@ -66,6 +68,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         runtime = Runtime(engine.settings, database, samples)
         given, other = _furnish(runtime)
         add_notices(runtime)
+        scan(runtime, CITY, "city", None, "a scan of both units")
         app = create_app(runtime)
         with serving(app) as url:
             yield House(app, url, runtime, given, other)

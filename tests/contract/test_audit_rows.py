@@ -123,6 +123,17 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
             },
         ),
     ),
+    ("POST", "/api/v1/idle/scans"): (
+        "ops",
+        lambda c: c.post("/api/v1/idle/scans", json={"policy": "city"}),
+    ),
+    ("POST", "/api/v1/idle/documents/{kind}/{name}/versions"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/idle/documents/policies/city/versions",
+            json={"body": c.get("/api/v1/idle/documents/policies/city").json()["body"]},
+        ),
+    ),
     ("POST", "/api/v1/findings/acknowledge"): (
         "ops",
         lambda c: c.post("/api/v1/findings/acknowledge", json={"ids": [_finding(c)]}),

@@ -13,6 +13,7 @@ from controller.access.passwords import random_password
 from tests.contract.conftest import House
 
 THEIRS = [
+    "/api/v1/idle/scans/1/verdicts?unit={x}",
     "/api/v1/units/{x}",
     "/api/v1/units/{x}/register",
     "/api/v1/units/{x}/trend?from=2026-11-01&to=2026-11-02",
@@ -28,6 +29,11 @@ THEIRS = [
 """Reads that name something of a unit's."""
 
 LISTS = [
+    "/api/v1/idle/scans",
+    "/api/v1/idle/scans/1",
+    "/api/v1/idle/scans/1?format=csv",
+    "/api/v1/idle/scans/1/verdicts",
+    "/api/v1/idle/what-if",
     "/api/v1/units",
     "/api/v1/unit-changes",
     "/api/v1/systems",

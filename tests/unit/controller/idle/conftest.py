@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "usage"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from worlds import EPOCH, World, empty, endpoint, world
 
