@@ -24,6 +24,7 @@ THEIRS = [
     "/api/v1/resources?unit={x}",
     "/api/v1/systems?unit={x}",
     "/api/v1/notices/notice-{x}",
+    "/api/v1/notices/notice-{x}/letter?format=html",
     "/api/v1/ledger/reconciliation?unit={x}",
 ]
 """Reads that name something of a unit's."""

@@ -1,0 +1,1 @@
+"""One data set, several forms: letters so far (HTML, PDF, DOCX)."""
