@@ -60,7 +60,7 @@ def test_the_pdf_is_a4_with_embedded_fonts_and_everything_in_its_order(
     ]  # fmt: skip
     places = [text.rindex(each) for each in order]  # a date stands in the body too
     assert places == sorted(places)
-    assert "595.28 x 841.89" in _run("pdfinfo", str(file))
+    assert "(A4)" in _run("pdfinfo", str(file))
     fonts = _run("pdffonts", str(file))
     assert "Serif-CJK" in fonts.replace("SerifCJK", "Serif-CJK") or "FangSong" in fonts
     assert " no " not in " ".join(line[-30:-18] for line in fonts.splitlines()[2:])  # embedded
