@@ -21,6 +21,8 @@ READERS = ("system_admin", "auditor", "ops", "engineer", "provider", "county_adm
 MATRIX: dict[str, tuple[str, ...]] = {
     "inventory.read": ROLES,
     "inventory.write": ("system_admin", "ops"),
+    "registers.read": READERS,
+    "pools.read": ("system_admin", "auditor", "ops", "engineer", "provider"),
     "usage.read": READERS,
     "samples.import": ("system_admin", "ops"),
     "samples.write": ("system_admin", "ops"),

@@ -33,9 +33,10 @@ from controller.commands.client import (
     check_file,
     open_api,
 )
+from controller.commands.language import chinese
 from controller.commands.terminal import plain
 
-app = typer.Typer(help="Import units, resources or samples from a file.", no_args_is_help=True)
+app = typer.Typer(help="Import registers or samples from a file.", no_args_is_help=True)
 
 SHOWN_ERRORS = 50
 PLAIN_LINE_ROWS = 1_000_000
@@ -112,6 +113,76 @@ def import_resources(
     check_file(file)
     with open_api(url, data, ca, create=True) as api:
         _register(api, "resources", file, params, form)
+
+
+@app.command("systems")
+def import_systems(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: unit name level record_number assessed crypto_assessed on_cloud … (单位 系统名称
+    等保级别 备案号 测评日期 密评日期 是否上云 信创CPU 合同到期 …).
+
+    Example: yunxun import systems 业务系统台账.xlsx --dry-run
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        params = _params(dry_run, skip_bad, None, sheet, mapping)
+        _register(api, "systems", file, params, form)
+
+
+@app.command("allocations")
+def import_allocations(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: number line unit system purpose applied_vcpu approved_vcpu delivered_vcpu …
+    (申请单号 单位 业务系统 用途 申请CPU 批复CPU 开通CPU 申请日期 到期日期 资源 …).
+
+    Example: yunxun import allocations 资源申请台账.xlsx
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        params = _params(dry_run, skip_bad, None, sheet, mapping)
+        _register(api, "allocations", file, params, form)
+
+
+@app.command("pools")
+def import_pools(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    since: Since = None,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: code name site zone arch accelerator since vcpu mem_gib disk_gib cpu_overcommit
+    reserve_pct (编码 名称 站点 网络区 架构 CPU总量 内存总量GB CPU超分比 预留比例 …).
+
+    Example: yunxun import pools 资源池.xlsx --since 2026-07-01
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        params = _params(dry_run, skip_bad, since, sheet, mapping)
+        _register(api, "pools", file, params, form)
 
 
 @app.command("samples")
@@ -195,6 +266,8 @@ def _finish(outcome: dict[str, Any], form: str) -> None:
     elif form == "text":
         if total:
             _print_errors(outcome.get("errors", []), total)
+        if outcome.get("warnings"):
+            _print_errors(outcome["warnings"], int(outcome.get("warnings_total", 0)), "look at")
         print(summary(outcome))
     else:
         raise CommandError(f"--format {form}: there are text and json")
@@ -226,15 +299,21 @@ def summary(outcome: dict[str, Any]) -> str:
     return f"{outcome.get('file_name') or 'file'}: {state}: {', '.join(words)}"
 
 
-def _print_errors(errors: list[dict[str, Any]], total: int) -> None:
-    table = Table("row", "column", "what to do")
+def _print_errors(errors: list[dict[str, Any]], total: int, heading: str = "what to do") -> None:
+    table = Table("row", "column")
+    table.add_column(heading, overflow="fold")
     for error in errors[:SHOWN_ERRORS]:
         row = str(error.get("row") or "")
-        table.add_row(row, plain(error["column"]), plain(error["message"]))
+        table.add_row(row, plain(error["column"]), plain(_message(error)))
     console = Console(stderr=True)
     console.print(table)
     if total > SHOWN_ERRORS:
         console.print(f"… and {total - SHOWN_ERRORS} more (--format json lists up to 1000)")
+
+
+def _message(error: dict[str, Any]) -> str:
+    said = error.get("message_zh") if chinese() else ""
+    return str(said or error["message"])
 
 
 @contextmanager

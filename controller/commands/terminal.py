@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -12,12 +13,20 @@ from rich.text import Text
 MOST_WIDTH = 2000
 """Characters a table may have where no terminal bounds it."""
 
+_SHANGHAI = timezone(timedelta(hours=8))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def plain(text: object) -> Text:
     """Text from outside: no markup of it is obeyed and no control character reaches a terminal."""
     return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text)))
+
+
+def day_of(moment: str | None) -> str:
+    """The day of an RFC 3339 time, in Shanghai; – for none."""
+    if not moment:
+        return "–"
+    return datetime.fromisoformat(moment).astimezone(_SHANGHAI).date().isoformat()
 
 
 def natural_width(table: Table) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.language import chinese
 from controller.commands.terminal import natural_width, plain
 from controller.usage.columns import NAMES, Column, shown
 
@@ -90,7 +90,7 @@ def usage(
     elif form == "json":
         _write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(), output)
     else:
-        wide = english if english is not None else not _chinese()
+        wide = english if english is not None else not chinese()
         print_report(content, wide, output)
 
 
@@ -252,10 +252,3 @@ NUMBERS = tuple(
     for figure in FIGURES
 )
 """The same with numbers in place of bars."""
-
-
-def _chinese() -> bool:
-    words = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    language = next((word for word in words if word), "")
-    # An empty or C locale is a server's: Chinese is the language of the house.
-    return not language.startswith("en")

@@ -58,7 +58,8 @@ def _at(runtime: Runtime, at: datetime | None) -> datetime:
     return in_shanghai(at) if at else runtime.now()
 
 
-def _page(items: Sequence[T], page: int, size: int) -> Page[T]:
+def page_of(items: Sequence[T], page: int, size: int) -> Page[T]:
+    """One page of what was found."""
     start = (page - 1) * size
     return Page(items=list(items[start : start + size]), total=len(items), page=page, size=size)
 
@@ -74,7 +75,7 @@ def get_units(
 ) -> Page[UnitView]:
     """A parent before its children, siblings by code; only units that the caller may see."""
     with runtime.database.read() as session:
-        return _page(units.list_units(session, scope, _at(runtime, at)), page, size)
+        return page_of(units.list_units(session, scope, _at(runtime, at)), page, size)
 
 
 @router.get("/units/{code}", summary="One unit by code or unique name")
@@ -102,7 +103,7 @@ def get_systems(
         if unit:
             found = units.find_unit(session, scope, unit, moment)
             below = units.subtree(session, found.id, moment)
-        return _page(places.list_systems(session, scope, moment, unit_ids=below), page, size)
+        return page_of(places.list_systems(session, scope, moment, unit_ids=below), page, size)
 
 
 @router.get("/sites", summary="Sites (centres and sub-centres)")
@@ -114,7 +115,7 @@ def get_sites(
     size: PageSize = 100,
 ) -> Page[PlaceView]:
     with runtime.database.read() as session:
-        return _page(places.list_sites(session, scope), page, size)
+        return page_of(places.list_sites(session, scope), page, size)
 
 
 @router.get("/zones", summary="Network zones")
@@ -126,7 +127,7 @@ def get_zones(
     size: PageSize = 100,
 ) -> Page[PlaceView]:
     with runtime.database.read() as session:
-        return _page(places.list_zones(session, scope), page, size)
+        return page_of(places.list_zones(session, scope), page, size)
 
 
 @router.get("/resources", summary="Resources with owner and allocation")
@@ -297,7 +298,7 @@ def post_units(
     file: Annotated[UploadFile, Depends(received_file)],
 ) -> ImportOutcome:
     """Columns code, name, parent, kind, contact, email, phone, since, or their Chinese names."""
-    return _import("units", runtime, writer, options, file)
+    return take_import("units", runtime, writer, options, file)
 
 
 @router.post("/import/resources", summary="Import resources", openapi_extra=FILE_BODY)
@@ -309,13 +310,14 @@ def post_resources(
 ) -> ImportOutcome:
     """Columns code, name, kind, unit, system, site, zone, ip, vcpu, mem_gib, disk_gib,
     bandwidth_mbps, os, created, since, tags, instance_uuid, retired, or their Chinese names."""
-    return _import("resources", runtime, writer, options, file)
+    return take_import("resources", runtime, writer, options, file)
 
 
-def _import(
+def take_import(
     kind: str, runtime: Runtime, writer: Principal, options: ImportOptions, file: UploadFile
 ) -> ImportOutcome:
-    """Raises Problem 422 with the outcome's members where nothing was imported."""
+    """Imports a file, or tries to. Raises Problem 422 with the outcome's members where nothing
+    was imported."""
     now = runtime.now()
     upload = imports.read_upload(
         kind,

@@ -193,6 +193,47 @@ def parse_emails(cell: Cell) -> list[str]:
     ]
 
 
+def parse_names_of_hosts(cell: Cell) -> list[str]:
+    """Codes, names or addresses separated by comma, semicolon, 、, | or white space, in order."""
+    parts = re.split(r"[、,;，；|\s]+", unicodedata.normalize("NFKC", _as_text(cell)))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def parse_ratio(cell: Cell) -> float:
+    """A ratio from 0.1 to 100: 3, 3.0, 1:3, 3倍."""
+    text = narrow(_shown_number(cell)).removesuffix("倍").replace(" ", "")
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text):
+        first, second = float(match[1]), float(match[2])
+        value = second / first if first and first <= second else first / second if second else 0.0
+    else:
+        value = float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else 0.0
+    if not 0.1 <= value <= 100:
+        raise BadCellError(
+            say(f"{shown(cell)!r} is no ratio: write e.g. 3 or 1:3",
+                f"“{shown(cell)}”不是比例：请填写如 3 或 1:3")
+        )  # fmt: skip
+    return value
+
+
+def parse_share(cell: Cell) -> float:
+    """A share in percent: 20, 20%; a number below 1 that is not 0 is a fraction (Excel's 20 %)."""
+    text = narrow(_shown_number(cell))
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%?)", text)
+    value = float(match[1]) if match else -1.0
+    if match and not match[2] and 0 < value < 1:
+        value *= 100
+    if not 0 <= value <= 100:
+        raise BadCellError(
+            say(f"{shown(cell)!r} is no share: write 0 to 100, e.g. 20%",
+                f"“{shown(cell)}”不是百分比：请填写 0 至 100，如 20%")
+        )  # fmt: skip
+    return value
+
+
+def _shown_number(cell: Cell) -> str:
+    return f"{cell:.15g}" if isinstance(cell, float) else str(cell)
+
+
 def parse_choice(cell: Cell, words: Mapping[str, str]) -> str:
     """One of a fixed set; ``words`` are the folded spellings and what each means."""
     found = words.get(fold(_as_text(cell)))

@@ -59,9 +59,9 @@ RESOURCE_KINDS = {
     "other": "其他 其它",
 }
 
-_CORES = {"核": 1.0, "c": 1.0, "core": 1.0, "cores": 1.0, "vcpu": 1.0, "个": 1.0}
-_GIB = {"g": 1.0, "gb": 1.0, "gib": 1.0, "t": 1024.0, "tb": 1024.0, "tib": 1024.0}
-_GIB |= {"m": 1 / 1024, "mb": 1 / 1024, "mib": 1 / 1024}
+CORES = {"核": 1.0, "c": 1.0, "core": 1.0, "cores": 1.0, "vcpu": 1.0, "个": 1.0}
+GIB_UNITS = {"g": 1.0, "gb": 1.0, "gib": 1.0, "t": 1024.0, "tb": 1024.0, "tib": 1024.0}
+GIB_UNITS |= {"m": 1 / 1024, "mb": 1 / 1024, "mib": 1 / 1024}
 _MBPS = {"m": 1.0, "mb": 1.0, "mbps": 1.0, "mb/s": 1.0, "mbit/s": 1.0, "兆": 1.0}
 _MBPS |= {"g": 1000.0, "gb": 1000.0, "gbps": 1000.0, "gb/s": 1000.0, "gbit/s": 1000.0}
 
@@ -76,7 +76,7 @@ _MOMENT = cells.parse_moment
 _UNIT_KIND = partial(cells.parse_choice, words=_words(UNIT_KINDS))
 _RESOURCE_KIND = partial(cells.parse_choice, words=_words(RESOURCE_KINDS))
 ARCH = partial(cells.parse_choice, words=_words(ARCHITECTURES))
-_CARDS = {"张": 1.0, "块": 1.0, "卡": 1.0, "片": 1.0, "个": 1.0}
+CARDS = {"张": 1.0, "块": 1.0, "卡": 1.0, "片": 1.0, "个": 1.0}
 
 UNIT_COLUMNS = (
     Column("code", "编码 单位编码 单位代码 代码 机构编码 部门编码 unit_code", cells.parse_code),
@@ -124,19 +124,19 @@ RESOURCE_COLUMNS = (
     Column(
         "vcpu",
         "CPU核数 vCPU核数 vCPU数 CPU 核数 CPU(核) vcpus cpu_cores",
-        partial(cells.parse_number, units=_CORES),
+        partial(cells.parse_number, units=CORES),
         None,
     ),
     Column(
         "mem_gib",
         "内存GB 内存 内存G 内存GiB 内存容量GB 内存大小GB 内存容量 mem_gb memory_gib memory_gb",
-        partial(cells.parse_number, units=_GIB),
+        partial(cells.parse_number, units=GIB_UNITS),
         None,
     ),
     Column(
         "disk_gib",
         "磁盘GB 磁盘 磁盘G 磁盘GiB 硬盘GB 硬盘 存储GB 磁盘容量GB 存储容量GB 磁盘容量 disk_gb",
-        partial(cells.parse_number, units=_GIB),
+        partial(cells.parse_number, units=GIB_UNITS),
         None,
     ),
     Column(
@@ -171,7 +171,7 @@ RESOURCE_COLUMNS = (
     Column(
         "accelerators",
         "加速卡数 加速卡数量 GPU数量 GPU卡数 NPU数量 NPU卡数 gpu npu gpus",
-        partial(cells.parse_number, units=_CARDS),
+        partial(cells.parse_number, units=CARDS),
         None,
     ),
 )

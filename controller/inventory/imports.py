@@ -14,12 +14,16 @@ from typing import Any, BinaryIO, Protocol
 
 from sqlmodel import Session
 
+from controller.inventory.allocations import plan_allocations
 from controller.inventory.columns import RESOURCE_COLUMNS, UNIT_COLUMNS
 from controller.inventory.lock import lock_registers
 from controller.inventory.outcome import MAX_ERRORS, ImportOutcome, RowError
+from controller.inventory.paper_columns import ALLOCATION_COLUMNS, POOL_COLUMNS, SYSTEM_COLUMNS
+from controller.inventory.pool_import import plan_pools
 from controller.inventory.resource_import import plan_resources
 from controller.inventory.said import chinese, say
 from controller.inventory.sheet import UnreadableError, read_sheets
+from controller.inventory.systems import plan_systems
 from controller.inventory.table import CellError, Table, read_table
 from controller.inventory.tables import ImportRun
 from controller.inventory.unit_import import plan_units
@@ -54,9 +58,27 @@ class Upload:
 _PLANS: Mapping[str, Callable[[Session, Table, datetime, datetime | None], Plan]] = {
     "units": plan_units,
     "resources": plan_resources,
+    "systems": plan_systems,
+    "allocations": plan_allocations,
+    "pools": plan_pools,
 }
-_COLUMNS = {"units": UNIT_COLUMNS, "resources": RESOURCE_COLUMNS}
-_KEYS = {"units": ("code",), "resources": ("code", "instance_uuid")}
+_COLUMNS = {
+    "units": UNIT_COLUMNS,
+    "resources": RESOURCE_COLUMNS,
+    "systems": SYSTEM_COLUMNS,
+    "allocations": ALLOCATION_COLUMNS,
+    "pools": POOL_COLUMNS,
+}
+_KEYS = {
+    "units": ("code",),
+    "resources": ("code", "instance_uuid"),
+    "systems": ("name",),
+    "allocations": ("number",),
+    "pools": ("code", "name"),
+}
+"""One of these must be among the headers."""
+
+REGISTERS = tuple(_PLANS)
 
 
 def import_units(
@@ -89,6 +111,22 @@ def import_resources(
     return _import("resources", database, file, name, dry_run, skip_bad, by, now, **options)
 
 
+def import_register(
+    kind: str,
+    database: Database,
+    file: BinaryIO,
+    name: str,
+    *,
+    dry_run: bool,
+    skip_bad: bool,
+    by: str,
+    now: datetime,
+    **options: Any,
+) -> ImportOutcome:
+    """Imports a register of one of REGISTERS; ``options`` as of ``read_upload`` and ``since``."""
+    return _import(kind, database, file, name, dry_run, skip_bad, by, now, **options)
+
+
 def read_upload(
     kind: str,
     file: BinaryIO,
@@ -97,7 +135,7 @@ def read_upload(
     mapping: Mapping[str, str] | None = None,
     sheet: str = "",
 ) -> Upload:
-    """Reads a file of ``kind`` (units, resources). ``mapping``: header -> field, "" to ignore.
+    """Reads a file of ``kind`` (one of REGISTERS). ``mapping``: header -> field, "" to ignore.
 
     Raises Problem 422 for a file in which there is no table.
     """

@@ -105,6 +105,13 @@ class PlaceIds:
     def system(self, unit_id: int, name: str) -> int | None:
         return self._systems[unit_id, fold(name)][0] if name else None
 
+    def known(self, kind: str, unit_id: int, name: str) -> int | None:
+        """The id of a site, zone or system (of ``unit_id``) that is there already."""
+        if kind == "system":
+            return self._systems.get((unit_id, fold(name)), (None, ""))[0]
+        places = self._sites if kind == "site" else self._zones
+        return places[fold(name)][0] if fold(name) in places else None
+
     def site_name(self, name: str) -> str:
         """The register's spelling, or ``name`` itself where it is not known yet."""
         return self._sites.get(fold(name), (0, name))[1] if name else ""

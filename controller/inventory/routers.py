@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from controller.inventory import api, corrections_api, units_api
+from controller.inventory import api, corrections_api, papers_api, pools_api, units_api
 
 ROUTERS = (
     api.router,
     corrections_api.router,
     units_api.router,
+    papers_api.router,
+    pools_api.router,
 )

@@ -23,6 +23,9 @@ Call = Callable[[httpx.Client], httpx.Response]
 
 UNITS = "code,name,parent\nC,单位C,A\n".encode()
 RESOURCES = b"code,name,kind,unit,vcpu,mem_gib,since\nvm-C,host-C,vm,A,2,4,2026-01-01\n"
+SYSTEMS = "单位,系统名称,等保级别\nA,系统A,三级\n".encode()
+ALLOCATIONS = "申请单号,单位,申请CPU,批复CPU\nZY-1,A,8,4\n".encode()
+POOLS = "编码,名称,站点,架构,CPU总量\np,池,市中心,x86,64\n".encode()
 SAMPLES = b"resource,time,cpu_used_pct\nvm-A,2026-11-01T00:00:00+08:00,12.5\n"
 
 
@@ -93,6 +96,22 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ("POST", "/api/v1/import/units"): (
         "ops",
         lambda c: c.post("/api/v1/import/units", files={"file": ("units.csv", UNITS)}),
+    ),
+    ("POST", "/api/v1/import/systems"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/systems", files={"file": ("s.csv", SYSTEMS)}),
+    ),
+    ("POST", "/api/v1/import/allocations"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/allocations", files={"file": ("a.csv", ALLOCATIONS)}),
+    ),
+    ("POST", "/api/v1/import/pools"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/pools", files={"file": ("p.csv", POOLS)}),
+    ),
+    ("PUT", "/api/v1/system-register/{system_id}"): (
+        "ops",
+        lambda c: c.put("/api/v1/system-register/1", json={"level": 2}),
     ),
     ("POST", "/api/v1/import/resources"): (
         "ops",
