@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends
@@ -24,3 +25,21 @@ async def received_file(request: Request, keeper: Keeper) -> Files:
     async with aclosing(cast(Files, from_form(request, keeper))) as files:
         async for file in files:
             yield file
+
+
+@dataclass(frozen=True)
+class Received:
+    """A form with one file and some texts."""
+
+    file: UploadFile
+    fields: dict[str, str]
+
+
+async def received_form(request: Request, keeper: Keeper) -> AsyncGenerator[Received, None]:
+    """The form field "file" and the texts beside it. Raises Problem 411, 413, 422."""
+    async with aclosing(cast(Files, from_form(request, keeper))) as files:
+        async for file in files:
+            # The form was read by then; asking again gives the same one.
+            form = await request.form()
+            texts = {key: value for key, value in form.items() if isinstance(value, str)}
+            yield Received(file, texts)

@@ -9,11 +9,39 @@ from starlette.staticfiles import StaticFiles
 
 from controller.web.errors import problem_page
 from controller.web.freshness import Memory
-from controller.web.pages import account, agents, data, overview, resources, system, unit, units
+from controller.web.pages import (
+    account,
+    agents,
+    data,
+    overview,
+    platform_import,
+    platform_imports,
+    platform_source,
+    published,
+    reconciliation,
+    resources,
+    system,
+    unit,
+    units,
+)
 from controller.web.render import STATIC
 from controller.web.reports import Reports
 
-PAGES = (account, overview, units, unit, resources, agents, system, data)
+PAGES = (
+    account,
+    overview,
+    units,
+    unit,
+    resources,
+    platform_imports,
+    platform_import,
+    platform_source,
+    reconciliation,
+    published,
+    agents,
+    system,
+    data,
+)
 """Every module with pages; a new one is added here."""
 
 YEAR = 365 * 24 * 3600

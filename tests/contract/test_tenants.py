@@ -156,7 +156,15 @@ def test_the_city_sees_both(house: House) -> None:
         assert {"A", "B"} <= {unit["code"] for unit in client.get("/api/v1/units").json()["items"]}
 
 
-PAGES = ["/units", "/resources", "/agents", "/"]
+PAGES = [
+    "/units",
+    "/resources",
+    "/agents",
+    "/",
+    "/ledger/reconciliation?issue=",
+    "/ledger/pending?state=",
+    "/ledger/months",
+]
 THEIR_PAGES = ["/units/{x}", "/units/{x}/peers", "/units/{x}/resources", "/resources/vm-{x}"]
 
 

@@ -1,0 +1,139 @@
+"""The ledger as the person who keeps it uses it: through its pages, on a real server."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from tests.real.web.conftest import Console
+
+HEADS = "云主机名称,云主机ID,资源编号,vCPU,内存(GB),租户,可用区\n"
+
+
+def export(console: Console) -> bytes:
+    """Fifteen machines as registered but for a resize, a new name, an unknown owner and one that
+    is absent; and a new one."""
+    rows = []
+    for unit, name in (("czj", "市财政局"), ("gkzx", "国库支付中心"), ("wjw", "市卫生健康委"),
+                       ("jyj", "市教育局"), ("ljq", "临江区")):  # fmt: skip
+        for each in range(3):
+            cores = 16 if (unit, each) == ("wjw", 0) else 8
+            label = "改名的主机" if (unit, each) == ("jyj", 0) else f"{name}-应用{each}"
+            owner = "某某公司" if (unit, each) == ("jyj", 1) else name
+            if (unit, each) != ("ljq", 2):
+                rows.append(f"{label},,vm-{unit}-{each},{cores},16,{owner},市中心节点\n")
+    rows.append("新主机,6ba7b810-9dad-41d1-80b4-00c04fd430c8,,4,8,市教育局,市中心节点\n")
+    return (HEADS + "".join(rows)).encode("gb18030")
+
+
+def upload(client: httpx.Client, console: Console) -> str:
+    """Makes the source, sends the export; the path of the comparison."""
+    form = {"code": "cloud-a", "name": "政务云 A", "site": "市中心节点"}
+    assert client.post("/ledger/sources", data=form).headers["location"] == "/ledger/imports"
+    today = console.runtime.now()
+    sent = client.post(
+        "/ledger/imports",
+        data={"source": "cloud-a", "since": f"{today - timedelta(days=2):%Y-%m-%d}"},
+        files={"file": ("云主机清单.csv", export(console))},
+    )
+    assert sent.status_code == 204, sent.text
+    return sent.headers["hx-redirect"]
+
+
+@pytest.fixture
+def path(console: Console) -> str:
+    with console.client("ops") as client:
+        return upload(client, console)
+
+
+def test_an_export_is_compared_confirmed_and_undone_from_the_pages(
+    console: Console, path: str
+) -> None:
+    with console.client("ops") as client:
+        page = client.get(path).text
+        for word in ("单位不明", "疑似改名", "变更", "新增", "平台已无"):
+            assert word in page
+        assert "改名的主机" in page
+        named = client.post(f"{path}/owner", data={"word": "某某公司", "unit": "jyj"})
+        assert named.status_code == 303
+        assert "某某公司”不是" not in client.get(path).text
+        for cls in ("renamed", "changed", "new", "vanished"):
+            client.post(f"{path}/decide", data={"cls": cls, "decision": "accepted"})
+        since = re.findall(r'name="since" type="date" value="([\d-]+)"', client.get(path).text)[0]
+        client.post(f"{path}/confirm", data={"since": since})
+        assert "已确认" in client.get(path).text
+        assert "改名的主机" in client.get("/resources/vm-jyj-0").text
+        assert "vm-ljq-2" in client.get("/ledger/pending").text
+        client.post(f"{path}/undo")
+        assert "已撤销" in client.get(path).text
+        assert "改名的主机" not in client.get("/resources/vm-jyj-0").text
+        assert "vm-ljq-2" not in client.get("/ledger/pending").text
+
+
+def test_a_file_that_is_no_table_is_refused_with_words(console: Console, path: str) -> None:
+    with console.client("ops") as client:
+        sent = client.post(
+            "/ledger/imports",
+            data={"source": "cloud-a", "since": "2026-11-01"},
+            files={"file": ("x.csv", b"a,b\n1,2\n")},
+        )
+        assert sent.headers["hx-redirect"] == "/ledger/imports"
+        assert "no row names an instance id" in client.get("/ledger/imports").text
+
+
+def test_a_source_is_tried_on_a_file_and_its_columns_saved(console: Console, path: str) -> None:
+    with console.client("ops") as client:
+        tried = client.post(
+            "/ledger/sources/cloud-a/preview",
+            files={"file": ("云主机清单.csv", export(console))},
+        ).text
+        assert 'value="instance_uuid" selected' in tried
+        assert "市财政局-应用0" in tried
+        form = {
+            "code": "cloud-a",
+            "name": "政务云 A",
+            "header": ["云主机名称", "备注"],
+            "field": ["name", ""],
+            "words": "unit: 某某公司 = jyj\nstate：已冻结 = gone",
+            "defaults": "site = 市中心节点",
+            "site": "市中心节点",
+        }
+        assert client.post("/ledger/sources", data=form).status_code == 303
+        page = client.get("/ledger/sources/cloud-a").text
+        assert "unit: 某某公司 = jyj" in page
+        wrong = client.post("/ledger/sources", data=form | {"words": "colour: a = b"})
+        assert wrong.headers["location"] == "/ledger/sources/cloud-a"
+
+
+def test_the_reconciliation_shows_each_side_and_exports(console: Console, path: str) -> None:
+    with console.client("ops") as client:
+        for cls in ("renamed", "changed", "new", "vanished"):
+            client.post(f"{path}/decide", data={"cls": cls, "decision": "accepted"})
+        client.post(f"{path}/confirm", data={"since": f"{console.runtime.now():%Y-%m-%d}"})
+        page = client.get("/ledger/reconciliation").text
+        assert "台账有、平台无" in page
+        assert "对账得分" in page
+        file = client.get("/api/v1/ledger/reconciliation?issue=only_register&format=csv")
+        assert "vm-ljq-2" in file.content.decode("utf-8-sig")
+        client.post(f"{path}/undo")
+
+
+def test_a_month_is_published_and_stands_beside_now(console: Console, path: str) -> None:
+    with console.client("ops") as client:
+        page = client.get("/ledger/months").text
+        month = re.findall(r'name="month" type="month" value="([\d-]+)"', page)[0]
+        done = client.post("/ledger/months", data={"month": month, "note": "月报"})
+        told = client.get("/ledger/months").text
+        assert done.headers["location"].startswith(f"/ledger/months/{month}?version="), told
+        page = client.get(f"/ledger/months/{month}").text
+        assert "与已发布的版本没有差异" in page
+        assert "市财政局" in page
+    with console.client("czj") as client:
+        page = client.get(f"/ledger/months/{month}").text
+        assert "市财政局" in page
+        assert "市教育局" not in page
+        assert client.get("/ledger/imports").status_code == 403
+        assert client.post("/ledger/months", data={"month": month}).status_code == 403
