@@ -23,6 +23,7 @@ from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.notices.api import router as notices_router
+from controller.patrol.api import router as patrol_router
 from controller.reports.api import router as reports_router
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
@@ -37,6 +38,7 @@ ROUTERS = (
     usage_router,
     findings_router,
     idle_router,
+    patrol_router,
     notices_router,
     reports_router,
 )

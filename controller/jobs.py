@@ -12,6 +12,7 @@ from controller.access import sessions, tokens, users
 from controller.idle import nightly
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
+from controller.patrol import schedule
 from controller.runtime import Runtime
 from controller.store import maintenance, owners, rollup
 from controller.store.tables import JobRun
@@ -68,6 +69,10 @@ def _roll_live(runtime: Runtime) -> None:
     rollup.roll_live(runtime)
 
 
+def _patrol(runtime: Runtime) -> None:
+    schedule.tick(runtime)
+
+
 def _expire(runtime: Runtime) -> None:
     maintenance.expire(runtime.samples, runtime.settings, runtime.now())
 
@@ -97,6 +102,7 @@ JOBS = (
     Job("holdings", "rollup", _sync_holdings, timedelta(seconds=15)),
     Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
     Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
+    Job("patrol", "patrol", _patrol, timedelta(seconds=30)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
     Job("idle scan", "analysis", _scan_idle, at=MORNING),

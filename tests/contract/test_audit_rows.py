@@ -182,6 +182,42 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
             json={"code": "audited", "until": "2027-01-01", "reason": "割接"},
         ),
     ),
+    ("POST", "/api/v1/patrol/plans"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/patrol/plans",
+            json={
+                "plan": {
+                    "name": "audited",
+                    "kind": "daily",
+                    "title_zh": "审计",
+                    "enabled": False,
+                    "schedule": {"at": "06:00"},
+                    "checks": [{"id": "own.jobs"}],
+                }
+            },
+        ),
+    ),
+    ("POST", "/api/v1/patrol/runs"): (
+        "ops",
+        lambda c: c.post("/api/v1/patrol/runs", json={"plan": "audited"}),
+    ),
+    ("POST", "/api/v1/patrol/drills"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/patrol/drills",
+            json={
+                "title": "断电演练",
+                "started": "2026-11-02T09:00",
+                "finished": "2026-11-02T10:00",
+                "steps": [{"title": "发现", "ok": True}],
+            },
+        ),
+    ),
+    ("POST", "/api/v1/patrol/runs/{run_id}/sign"): (
+        "ops",
+        lambda c: c.post(f"/api/v1/patrol/runs/{_drill(c)}/sign", json={"remark": "正常"}),
+    ),
     ("DELETE", "/api/v1/suppressions/{window_id}"): (
         "ops",
         lambda c: c.delete("/api/v1/suppressions/1"),
@@ -249,6 +285,12 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ),
 }
 """(method, path) -> who calls, and a call that succeeds."""
+
+
+def _drill(client: httpx.Client) -> int:
+    """A run that is done and not signed yet."""
+    found = client.get("/api/v1/patrol/runs", params={"plan": "drill"}).json()["items"]
+    return int(found[0]["id"])
 
 
 def _finding(client: httpx.Client) -> int:
