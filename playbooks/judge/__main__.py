@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from playbooks.judge.check import check_options
 from playbooks.judge.identify import identify
 from playbooks.judge.identify_text import read_text
 from playbooks.judge.offline import Scan
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _identify_options(commands.add_parser("identify", help="which processor, which system (JSON)"))
     _scan_options(commands.add_parser("scan", help="judge a folder, archive, JAR, wheel or image"))
+    check_options(commands.add_parser("check", help="judge bundles of hosts by the rules"))
     options = parser.parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     return run(options)
