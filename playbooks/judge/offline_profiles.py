@@ -34,7 +34,7 @@ def chosen(names: Sequence[str]) -> list[Profile]:
 def _matching(name: str, known: dict[str, Profile]) -> dict[str, Profile]:
     if name in known:
         return {name: known[name]}
-    parts = re.findall(r"[a-z]+|\d+|[\u4e00-\u9fff]+", name.lower())
+    parts = re.findall(r"[a-z]+|\d+|[\u4e00-\u9fff]", name.lower())
     return {
         ident: profile
         for ident, profile in known.items()
