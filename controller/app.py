@@ -27,6 +27,7 @@ from controller.patrol.api import router as patrol_router
 from controller.reports.api import router as reports_router
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
+from controller.usage.apportion_api import router as apportion_router
 from controller.web.routes import install as install_web
 
 ROUTERS = (
@@ -36,6 +37,7 @@ ROUTERS = (
     *INVENTORY_ROUTERS,
     *LEDGER_ROUTERS,
     usage_router,
+    apportion_router,
     findings_router,
     idle_router,
     patrol_router,

@@ -22,6 +22,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "inventory.read": ROLES,
     "inventory.write": ("system_admin", "ops"),
     "registers.read": READERS,
+    "claims.make": ("ops", "county_admin", "unit"),
     "pools.read": ("system_admin", "auditor", "ops", "engineer", "provider"),
     "usage.read": READERS,
     "samples.import": ("system_admin", "ops"),

@@ -17,7 +17,8 @@ from controller.inventory.places import PlaceIds
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import Resource
 from controller.inventory.timeline import Span, change, fit, nearest
-from controller.inventory.unit_names import UnitNames, UnknownUnitError
+from controller.inventory.unclaimed import ensure_unclaimed
+from controller.inventory.unit_names import NOBODY, UnitNames, UnknownUnitError
 
 DEMO_TAGS = frozenset({"演示数据", "demo"})
 """A resource with one of these is marked as demo data."""
@@ -89,6 +90,7 @@ class ResourcePlan:
 
     def apply(self, session: Session, now: datetime) -> int:
         """Writes the plan; returns the resource-days marked for recomputing."""
+        self._give_nobody_s(session, now)
         ids = _write_resources(session, self)
         changed = [
             code
@@ -101,6 +103,23 @@ class ResourcePlan:
             {ids[code]: self.after[code].holdings for code in changed},
             now,
         )
+
+    def _give_nobody_s(self, session: Session, now: datetime) -> None:
+        """What is nobody's is held by the unit of the unclaimed, which is made for it."""
+        named = {span.value.unit_id for state in self.after.values() for span in state.holdings}
+        if NOBODY not in named:
+            return
+        unit_id = ensure_unclaimed(session, now)
+        for code, state in self.after.items():
+            self.after[code] = replace(
+                state,
+                holdings=tuple(
+                    replace(span, value=replace(span.value, unit_id=unit_id))
+                    if span.value.unit_id == NOBODY
+                    else span
+                    for span in state.holdings
+                ),
+            )
 
 
 def plan_resources(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.inventory import api, corrections_api, papers_api, pools_api, units_api
+from controller.inventory import api, claims_api, corrections_api, papers_api, pools_api, units_api
 
 ROUTERS = (
     api.router,
@@ -10,4 +10,5 @@ ROUTERS = (
     units_api.router,
     papers_api.router,
     pools_api.router,
+    claims_api.router,
 )

@@ -13,6 +13,10 @@ from controller.inventory.naming import fold, narrow
 from controller.inventory.said import Said, say
 from controller.inventory.tables import Unit, UnitAlias, UnitChange, UnitVersion
 
+UNCLAIMED = fold("待认领")
+NOBODY = -1
+"""Stands for the unit of what is unclaimed until it is made: when a register is written."""
+
 
 class UnknownUnitError(ValueError):
     """No unit, or more than one, is called so; the text says what to do in both languages."""
@@ -66,6 +70,8 @@ class UnitNames:
             return self._codes[narrow(wanted)]
         key = fold(wanted)
         found = next((names[key] for names in self._steps if key in names), set())
+        if not found and key == UNCLAIMED:
+            return NOBODY
         if not found:
             raise UnknownUnitError(
                 say(

@@ -29,7 +29,8 @@ class Standing:
 
 def peers_of(unit: str, units: Iterable[UnitView]) -> frozenset[str]:
     """Codes of the units beside ``unit`` in the tree, itself included; see LEAST."""
-    known = {each.code: each for each in units}
+    # What nobody has claimed is no unit's use: it stands in no ranking.
+    known = {each.code: each for each in units if each.kind != "unclaimed"}
     own = known.get(unit)
     if own is None:
         return frozenset({unit})

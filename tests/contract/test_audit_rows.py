@@ -14,6 +14,7 @@ from controller.access.tables import AuditEntry
 from controller.findings.model import NOTHING, Observation
 from controller.findings.record import observe
 from controller.ingest.tables import Agent, EnrolmentToken
+from controller.inventory.register_tables import Claim
 from controller.inventory.tables import Holding, Resource
 from controller.store.relational import Database
 from tests.contract.conftest import House
@@ -33,6 +34,26 @@ def _rename(client: httpx.Client, name: str) -> httpx.Response:
     body = {"kind": "rename", "effective": "2026-06-01", "units": ["A"],
             "into": [{"code": "A", "name": name}]}  # fmt: skip
     return client.post("/api/v1/unit-changes", json=body)
+
+
+def _open_claim(client: httpx.Client) -> int:
+    return int(client.get("/api/v1/claims?state=open").json()["items"][0]["id"])
+
+
+def _last_claim(client: httpx.Client) -> int:
+    """The claim before was withdrawn: one more, written by another hand of this test."""
+    assert HOUSE, "the fixture sets it"
+    with HOUSE[0].runtime.database.write() as session:
+        claim = Claim(
+            resource_id=1, unit_id=1, since=HOUSE[0].runtime.now().replace(day=2),
+            at=HOUSE[0].runtime.now(),
+        )  # fmt: skip
+        session.add(claim)
+        session.flush()
+        return claim.id or 0
+
+
+HOUSE: list[House] = []
 
 
 WRITES: dict[tuple[str, str], tuple[str, Call]] = {
@@ -96,6 +117,28 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ("POST", "/api/v1/import/units"): (
         "ops",
         lambda c: c.post("/api/v1/import/units", files={"file": ("units.csv", UNITS)}),
+    ),
+    ("PUT", "/api/v1/resources/{code}/share"): (
+        "ops",
+        lambda c: c.put(
+            "/api/v1/resources/vm-A/share", json={"mode": "public", "since": "2026-06-01"}
+        ),
+    ),
+    ("POST", "/api/v1/unclaimed"): (
+        "ops",
+        lambda c: c.post("/api/v1/unclaimed", json={"resources": ["vm-A"], "since": "2026-11-01"}),
+    ),
+    ("POST", "/api/v1/claims"): (
+        "ops",
+        lambda c: c.post("/api/v1/claims", json={"resource": "vm-A", "unit": "A"}),
+    ),
+    ("POST", "/api/v1/claims/{claim_id}/withdrawal"): (
+        "ops",
+        lambda c: c.post(f"/api/v1/claims/{_open_claim(c)}/withdrawal"),
+    ),
+    ("POST", "/api/v1/claims/{claim_id}/decision"): (
+        "ops",
+        lambda c: c.post(f"/api/v1/claims/{_last_claim(c)}/decision", json={"approve": True}),
     ),
     ("POST", "/api/v1/import/systems"): (
         "ops",
@@ -311,6 +354,7 @@ ELSEWHERE = {
 @pytest.fixture(scope="module", autouse=True)
 def subjects(house: House) -> None:
     """What the calls act upon."""
+    HOUSE[:] = [house]
     now = house.runtime.now()
     with house.runtime.database.write() as session:
         users.create_user(session, "audited", random_password(), "ops", now)

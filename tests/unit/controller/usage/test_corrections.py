@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 from worlds import EPOCH, GIB, START, World
 
-from controller.access.scope import CITY
+from controller.access.scope import CITY, Scope
 from controller.inventory.corrections import correct_many
 from controller.inventory.holdings import correct
+from controller.inventory.shares import set_share
 from controller.inventory.unit_changes import Paper, Part, merge
 from controller.store import owners, rollup
 from controller.store.dirty import pending_owners
+from controller.usage.apportion import apportioned
 from controller.usage.model import UsageQuery
 from controller.usage.queries import usage_report
 
@@ -256,3 +258,31 @@ def test_a_report_over_a_merge_is_right_on_both_sides(w: World) -> None:
                 assert getattr(rows[code], name) == pytest.approx(
                     wanted[name], rel=2e-6, abs=6e-3
                 ), (first, last, code, name)
+
+
+def test_shared_resources_are_apportioned_and_public_support_weighs_on_nobody(w: World) -> None:
+    fill(w)
+    with w.runtime.database.write() as session:
+        set_share(
+            session, "r1", since=EPOCH, until=None, mode="apportioned",
+            parts={w.ids["A"]: 25.0, w.ids["C"]: 75.0},
+        )  # fmt: skip
+        set_share(session, "r2", since=EPOCH, until=None, mode="public", parts={})
+    put_right(w, ("r3", 0, HOURS * 60 + 1, {"unit": "C"}))
+    while owners.roll_owners(w.runtime):
+        pass
+    rollup.sync_holdings(w.runtime)
+    query = UsageQuery(EPOCH, at(HOURS * 60), "resource")
+    use = {
+        row.resource: 4 * (row.cpu_avg_pct or 0) / 100
+        for row in usage_report(w.runtime, CITY, query).rows
+    }
+    rows = {row.unit: row for row in apportioned(w.runtime, CITY, EPOCH, at(HOURS * 60))}
+    assert rows["A"].vcpu_own == 8
+    assert rows["A"].vcpu_apportioned == pytest.approx(1)
+    assert rows["C"].vcpu_apportioned == pytest.approx(4 + 3)
+    # A unit's mean leaves out moments at which too little reported: the sums differ a little.
+    assert rows["C"].cores_apportioned == pytest.approx(use["r3"] + 0.75 * use["r1"], rel=0.05)
+    assert (rows["A"].shared_out, rows["A"].shared_in, rows["C"].shared_in) == (2, 1, 1)
+    own = Scope(frozenset({w.ids["C"]}))
+    assert [row.unit for row in apportioned(w.runtime, own, EPOCH, at(HOURS * 60))] == ["C"]
