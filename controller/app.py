@@ -19,6 +19,7 @@ from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
 from controller.inventory import units
 from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
+from controller.ipv6.api import router as ipv6_router
 from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
@@ -38,6 +39,7 @@ ROUTERS = (
     *LEDGER_ROUTERS,
     usage_router,
     apportion_router,
+    ipv6_router,
     findings_router,
     idle_router,
     patrol_router,

@@ -52,6 +52,7 @@ GROUPS = (
     Group("agent", "controller.commands.agents", nested=True),
     Group("admin", "controller.commands.admin", nested=True),
     Group("check", "controller.commands.check", nested=True),
+    Group("ipv6", "controller.commands.ipv6", nested=True),
     Group("doctor", "controller.commands.doctor"),
 )
 """Every command. Only the one that is called is loaded: ``serve`` stays small and starts fast."""

@@ -11,6 +11,7 @@ from controller.idle import tables as idle_tables
 from controller.ingest import tables as ingest_tables
 from controller.inventory import register_tables
 from controller.inventory import tables as inventory_tables
+from controller.ipv6 import tables as ipv6_tables
 from controller.ledger import tables as ledger_tables
 from controller.notices import tables as notice_tables
 from controller.patrol import tables as patrol_tables
@@ -24,6 +25,7 @@ MODULES = (
     ingest_tables,
     findings_tables,
     idle_tables,
+    ipv6_tables,
     ledger_tables,
     notice_tables,
     patrol_tables,

@@ -145,6 +145,8 @@ class Settings(_Section):
     public_url: str = ""
     """How agents and people reach this controller, where it differs from host and port."""
     language: str = "zh"
+    ipv6_index: str = ""
+    """TOML file with the city's own indicators and weights; empty: the example that is shipped."""
     timezone: str = "Asia/Shanghai"
     samples: SamplesSettings = Field(default_factory=SamplesSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)

@@ -37,6 +37,8 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "users.manage": ("security_admin",),
     "tokens.manage": ("security_admin",),
     "audit.read": ("auditor",),
+    "ipv6.read": READERS,
+    "ipv6.write": ("system_admin", "ops", "engineer"),
     "system.read": ("system_admin", "ops"),
     "notices.read": ("auditor", "ops", "county_admin", "unit"),
     "notices.manage": ("ops",),

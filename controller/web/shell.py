@@ -87,6 +87,7 @@ def areas(principal: Principal, _: Text) -> tuple[Area, ...]:
         Area("units", _("单位用量"), "/units", "building-community"),
         Area("resources", _("资源"), "/resources", "server-2"),
         Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
+        Area("ipv6", "IPv6", "/ipv6", "world"),
     )
 
 

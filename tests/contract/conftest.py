@@ -30,6 +30,7 @@ from controller.inventory.tables import (
     UnitVersion,
     Zone,
 )
+from controller.ipv6.tables import Ipv6Reading, Ipv6Site
 from controller.runtime import Runtime
 from controller.store import ddl, groups
 from controller.store.migrate import upgrade
@@ -136,6 +137,13 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
                     created=now,
                 )
             )
+            site = Ipv6Site(id=number, code=f"site-{code}", name=f"site-{code}",
+                            url=f"http://site-{code}.test/", unit_id=number)  # fmt: skip
+            session.add(site)
+            session.flush()
+            told = {"code": site.code, "home_v6": True, "home_v4": True, "aaaa_valid": True}
+            session.add(Ipv6Reading(site_id=number, vantage="internet", at=SINCE, score=80.0,
+                                    index_name="example 1", reading=told))  # fmt: skip
         furnish_ledger(session, now)
         given = {
             role: tokens.create_token(

@@ -265,6 +265,26 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         "ops",
         lambda c: c.delete("/api/v1/suppressions/1"),
     ),
+    ("PUT", "/api/v1/ipv6/sites"): (
+        "engineer",
+        lambda c: c.put(
+            "/api/v1/ipv6/sites",
+            json={"sites": [{"code": "audited", "url": "http://[fd00::1]:8080/", "unit": "A"}]},
+        ),
+    ),
+    ("POST", "/api/v1/ipv6/readings"): (
+        "engineer",
+        lambda c: c.post(
+            "/api/v1/ipv6/readings",
+            json={
+                "readings": [{"code": "site-A", "vantage": "v", "at": "2026-11-01T00:00:00+00:00"}]
+            },
+        ),
+    ),
+    ("DELETE", "/api/v1/ipv6/sites/{code}"): (
+        "engineer",
+        lambda c: c.delete("/api/v1/ipv6/sites/audited"),
+    ),
     **LEDGER_WRITES,
     ("POST", "/api/v1/notices/draft"): (
         "ops",

@@ -22,5 +22,5 @@ def setting_names(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
     rows = [line.split("|")[1] for line in PAGE.read_text("utf-8").splitlines() if "|" in line]
-    documented = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
+    documented = {name for row in rows for name in re.findall(r"`([a-z0-9_.]+)`", row)}
     assert documented == setting_names(Settings)

@@ -30,6 +30,7 @@ THEIRS = [
     "/api/v1/notices/notice-{x}",
     "/api/v1/notices/notice-{x}/letter?format=html",
     "/api/v1/ledger/reconciliation?unit={x}",
+    "/api/v1/ipv6/sites/site-{x}",
 ]
 """Reads that name something of a unit's."""
 
@@ -67,6 +68,8 @@ LISTS = [
     "/api/v1/ledger/reconciliation?size=100",
     "/api/v1/ledger/reconciliation?format=csv",
     "/api/v1/ledger/months",
+    "/api/v1/ipv6/sites",
+    "/api/v1/ipv6/overview",
 ]
 """Reads that list what the caller may see."""
 
@@ -80,6 +83,7 @@ CANARIES = (
     "agent of B",
     "prefix-B",
     "notice-B",
+    "site-B",
 )
 
 
@@ -168,8 +172,15 @@ PAGES = [
     "/ledger/reconciliation?issue=",
     "/ledger/pending?state=",
     "/ledger/months",
+    "/ipv6",
 ]
-THEIR_PAGES = ["/units/{x}", "/units/{x}/peers", "/units/{x}/resources", "/resources/vm-{x}"]
+THEIR_PAGES = [
+    "/units/{x}",
+    "/units/{x}/peers",
+    "/units/{x}/resources",
+    "/resources/vm-{x}",
+    "/ipv6/sites/site-{x}",
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """A web of sites with known readiness, in a network namespace of its own. Run as a program:
 
-    unshare -rn python tests/real/ipv6/web.py SITES_OF_EACH_KIND FOLDER
+    unshare -rn python tests/real/ipv6/web.py SITES_OF_EACH_KIND FOLDER [controller]
 
 Starts a name server and web servers on addresses of the namespace, scans every site by the
 program people use, and prints what was built and what was read as JSON.
@@ -202,7 +202,8 @@ def make_addresses(sites: list[Site]) -> None:
     Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
 
 
-async def run(of_each: int, folder: Path) -> dict[str, object]:
+async def start(of_each: int, folder: Path) -> tuple[list[Site], Web]:
+    """The namespace's addresses, name servers and web servers."""
     sites = build(of_each)
     make_addresses(sites)
     zone = {key: values for site in sites for key, values in records(site).items()}
@@ -215,6 +216,12 @@ async def run(of_each: int, folder: Path) -> dict[str, object]:
     for host in ("0.0.0.0", "::"):
         await asyncio.start_server(web.serve, host, 80, limit=1 << 16)
         await asyncio.start_server(web.serve, host, 443, ssl=broken)
+    return sites, web
+
+
+async def run(of_each: int, folder: Path) -> dict[str, object]:
+    """The scanner on its own."""
+    sites, web = await start(of_each, folder)
     listing = folder / "sites.csv"
     listing.write_text("code,url\n" + "".join(f"{s.name},{s.url}\n" for s in sites), "utf-8")
     began = time.monotonic()
@@ -236,6 +243,33 @@ async def run(of_each: int, folder: Path) -> dict[str, object]:
     }
 
 
+async def through_controller(of_each: int, folder: Path) -> dict[str, object]:
+    """What an ops team does: register, scan, report, on a controller's folder."""
+    sites, _web = await start(of_each, folder)
+    data = str(folder / "data")
+    (folder / "units.csv").write_text("code,name\nHB,市生态环境局\nJT,市交通运输局\n", "utf-8")
+    lines = [f"{s.name},网站 {s.name},{s.url},{('HB', 'JT')[s.number % 2]}" for s in sites]
+    (folder / "list.csv").write_text("编码,名称,网址,单位\n" + "\n".join(lines), "utf-8")
+    told: dict[str, object] = {"sites": {site.name: site.kind for site in sites}}
+    for name, arguments in {
+        "units": ["import", "units", str(folder / "units.csv")],
+        "import": ["ipv6", "import", str(folder / "list.csv")],
+        "scan": ["ipv6", "scan", "--dns", DNS, "--allow", "10.9.0.0/16", "--allow", "fd09::/16",
+                 "--vantage", "extranet", "--format", "json"],
+        "again": ["ipv6", "scan", "--unit", "NOBODY"],
+        "report": ["ipv6", "report", "--format", "json"],
+        "table": ["ipv6", "report"],
+        "xlsx": ["ipv6", "report", "--format", "xlsx", "-o", str(folder / "ipv6.xlsx")],
+    }.items():  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "controller", *arguments, "--data", data, cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        told[name] = {"status": process.returncode, "out": out.decode(), "err": err.decode()}
+    return told
+
+
 if __name__ == "__main__":
-    told = asyncio.run(run(int(sys.argv[1]), Path(sys.argv[2])))
-    print(json.dumps(told))
+    work = through_controller if sys.argv[3:] == ["controller"] else run
+    print(json.dumps(asyncio.run(work(int(sys.argv[1]), Path(sys.argv[2])))))
