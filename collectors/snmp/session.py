@@ -163,14 +163,29 @@ class Session:
         try:
             found = await self._ask(lambda: socket.send_get_many(oids), socket.recv_get_many, waits)
         except GarbageError:
+            if len(oids) == 1:
+                raise
             found = {}
         if not found and len(oids) > 1:  # v1 refuses all for one that is missing; or tooBig
-            for oid in oids:
-                found.update(await self.get([oid], self._timing.waits[:1]))
+            found = await self._get_singly(oids)
         wanted = set(oids)
         found = {oid: value for oid, value in found.items() if oid in wanted}
         if self.record is not None:
             self.record.update(found)
+        return found
+
+    async def _get_singly(self, oids: list[str]) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        spoilt: GarbageError | None = None
+        for oid in oids:
+            try:
+                found.update(await self.get([oid], self._timing.waits[:1]))
+            except GarbageError as problem:
+                if spoilt and not found:
+                    raise
+                spoilt = problem
+        if spoilt and not found:
+            raise spoilt
         return found
 
     def cursor(self, oid: str, repetitions: int) -> Any:

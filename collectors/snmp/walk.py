@@ -18,7 +18,7 @@ TEXTS_AT_ONCE = 25
 """… and in a column of names."""
 MAX_ROWS = 20_000
 """Rows of one column; more is taken for an endless walk."""
-ABSENT_FOR = 30
+ABSENT_FOR = 10
 """Polls for which a column that was empty is not asked for again."""
 BACKWARD_LIMIT = 32
 """Answers in wrong order that still bring new rows and are put up with."""
