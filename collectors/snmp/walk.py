@@ -76,6 +76,8 @@ class Walker:
         self.memory = memory
         self.partial: dict[str, str] = {}
         self._silences = 0
+        self._endless: set[str] = set()
+        """Tables one of whose columns had no end; the others are not tried."""
 
     @property
     def given_up(self) -> bool:
@@ -112,7 +114,7 @@ class Walker:
         if self.given_up:
             self._mark(table, "not asked: the device fell silent")
             return rows
-        if self.memory.skips(oid):
+        if table in self._endless or self.memory.skips(oid):
             return rows
         try:
             if self.session.bulk:
@@ -127,6 +129,8 @@ class Walker:
             self._silences = 0
             if reason:
                 self._mark(table, reason)
+                if len(rows) > MAX_ROWS:
+                    self._endless.add(table)
             elif not rows:
                 self.memory.absent[oid] = ABSENT_FOR
         if self.session.record is not None:
@@ -165,9 +169,11 @@ class Walker:
             try:
                 batch = await self.session.bulk_next(at, patience)
             except Empty:
-                if asked > 1 and await self._more_after(at, waits):
+                if not await self._more_after(at, waits):
+                    return order.verdict
+                if asked > 1:
                     raise _TooManyError from None
-                return order.verdict
+                return await self._one_by_one(oid, rows)  # it cannot GETBULK at all
             ended = batch[-1] is None
             known = len(rows)
             last = ""
@@ -192,7 +198,7 @@ class Walker:
         return True
 
     async def _one_by_one(self, oid: str, rows: Column) -> str:
-        """GETNEXT, for SNMPv1."""
+        """GETNEXT, for SNMPv1 and devices that cannot GETBULK."""
         order = _Order()
         at = self.session.cursor(oid, 1)
         cut = len(oid) + 1
