@@ -15,17 +15,22 @@ What gufo-snmp 0.13 does not tell, and how it is found out here:
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol, TypeVar, cast
 
+from .ber import well_formed
 from .target import Community, Credential, Target, TargetError, User
 from .values import Value
 
 T = TypeVar("T")
 AFTER_GARBAGE_S = 0.2
 """How long a proper answer is still waited for after one that could not be decoded."""
+LARGEST = 65_535
+"""Octets of a datagram."""
 GARBAGE_LIMIT = 100
 """Undecodable datagrams read for one request before the device is taken for a flood."""
 
@@ -159,9 +164,9 @@ class Session:
         self, oids: list[str], waits: tuple[float, ...] | None = None
     ) -> dict[str, Value]:
         """The values that exist, by OID. All at once, one by one where that does not fit."""
-        socket = self._socket
+        gufo = self._socket
         try:
-            found = await self._ask(lambda: socket.send_get_many(oids), socket.recv_get_many, waits)
+            found = await self._ask(lambda: gufo.send_get_many(oids), gufo.recv_get_many, waits)
         except GarbageError:
             if len(oids) == 1:
                 raise
@@ -200,9 +205,9 @@ class Session:
         Raises:
             Empty: end of the view, or the device could not fit the answer.
         """
-        socket = self._socket
+        gufo = self._socket
         return await self._ask(
-            lambda: socket.send_get_bulk(at), lambda: socket.recv_get_bulk(at), waits
+            lambda: gufo.send_get_bulk(at), lambda: gufo.recv_get_bulk(at), waits
         )
 
     async def next(self, at: Any, waits: tuple[float, ...]) -> tuple[str, Value]:
@@ -211,9 +216,9 @@ class Session:
         Raises:
             Empty: the subtree ended.
         """
-        socket = self._socket
+        gufo = self._socket
         return await self._ask(
-            lambda: socket.send_get_next(at), lambda: socket.recv_get_next(at), waits
+            lambda: gufo.send_get_next(at), lambda: gufo.recv_get_next(at), waits
         )
 
     # ---- one request
@@ -282,6 +287,9 @@ class Session:
                 timer.cancel()
                 self._ready = None
             while spoilt < GARBAGE_LIMIT:
+                if self.tally.garbage and self._dropped():
+                    spoilt += 1
+                    continue
                 try:
                     return receive()
                 except BlockingIOError:
@@ -303,6 +311,20 @@ class Session:
             until = min(until, self._loop.time() + AFTER_GARBAGE_S) if spoilt else until
         raise TimeoutError
 
+    def _dropped(self) -> bool:
+        """Takes the next datagram away if it would not decode; see ``ber``."""
+        look = socket.socket(fileno=self._fd)
+        try:
+            if well_formed(look.recv(LARGEST, socket.MSG_PEEK)):
+                return False
+            look.recv(1)
+        except OSError:
+            return False  # nothing there, or an error that gufo will tell
+        finally:
+            look.detach()
+        self.tally.garbage += 1
+        return True
+
     def _readable(self) -> None:
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(True)
@@ -316,21 +338,21 @@ class Session:
 
     async def _authenticate(self, user: User) -> None:
         """Engine discovery (first time), then boots and time (every time)."""
-        socket, engine = self._socket, self._engine
+        gufo, engine = self._socket, self._engine
         if not engine.engine_id:
-            await self._ask(socket.send_refresh, socket.recv_refresh)
+            await self._ask(gufo.send_refresh, gufo.recv_refresh)
             keys = engine.user
-            socket.set_keys(
+            gufo.set_keys(
                 keys.name,
                 keys.get_auth_alg(),
                 keys.get_auth_key(),
                 keys.get_priv_alg(),
                 keys.get_priv_key(),
             )
-            engine.engine_id = socket.get_engine_id()
+            engine.engine_id = gufo.get_engine_id()
         if user.auth_password:
             try:
-                await self._ask(socket.send_refresh, socket.recv_refresh)
+                await self._ask(gufo.send_refresh, gufo.recv_refresh)
             except SnmpProblem:
                 engine.engine_id = b""  # another device answers there now? look again next time
                 raise
@@ -343,6 +365,8 @@ class _Errors:
 
 
 def _gufo_errors() -> _Errors:
+    # With it, a panic over one malformed answer would hold up all devices for 0.1 s.
+    os.environ["RUST_BACKTRACE"] = "0"
     try:
         from gufo.snmp import _fast  # noqa: PLC0415 - only a poller loads gufo
     except ImportError:
@@ -384,32 +408,32 @@ def _open(target: Target, credential: Credential, engine: EngineMemory) -> Socke
 
 def _gufo_user(user: User) -> Any:
     """gufo's user with master keys: the megabyte of hashing is done once, not every poll."""
-    from gufo.snmp import user as gufo  # noqa: PLC0415 - only a poller loads gufo
+    from gufo.snmp import user as kinds  # noqa: PLC0415 - only a poller loads gufo
 
     auth_kinds = {
-        "MD5": gufo.Md5Key,
-        "SHA-1": gufo.Sha1Key,
-        "SHA-224": gufo.Sha224Key,
-        "SHA-256": gufo.Sha256Key,
-        "SHA-384": gufo.Sha384Key,
-        "SHA-512": gufo.Sha512Key,
+        "MD5": kinds.Md5Key,
+        "SHA-1": kinds.Sha1Key,
+        "SHA-224": kinds.Sha224Key,
+        "SHA-256": kinds.Sha256Key,
+        "SHA-384": kinds.Sha384Key,
+        "SHA-512": kinds.Sha512Key,
     }
     priv_kinds = {
-        "DES": gufo.DesKey,
-        "AES-128": gufo.Aes128Key,
-        "AES-192": gufo.Aes192Key,
-        "AES-256": gufo.Aes256Key,
+        "DES": kinds.DesKey,
+        "AES-128": kinds.Aes128Key,
+        "AES-192": kinds.Aes192Key,
+        "AES-256": kinds.Aes256Key,
     }
     if not user.auth_password:
-        return gufo.User(user.name)
+        return kinds.User(user.name)
     kind = auth_kinds[user.auth]
-    master = gufo.KeyType.Master
+    master = kinds.KeyType.Master
     auth = kind(kind.get_master_key(user.auth_password.encode()), key_type=master)
     priv = None
     if user.priv_password:
         stretched = kind.get_master_key(user.priv_password.encode())
         priv = priv_kinds[user.priv](stretched, key_type=master)
     expansion = (
-        gufo.KeyExpansion.Cisco if user.expansion == "cisco" else gufo.KeyExpansion.Blumenthal
+        kinds.KeyExpansion.Cisco if user.expansion == "cisco" else kinds.KeyExpansion.Blumenthal
     )
-    return gufo.User(user.name, auth_key=auth, priv_key=priv, key_expansion=expansion)
+    return kinds.User(user.name, auth_key=auth, priv_key=priv, key_expansion=expansion)
