@@ -128,7 +128,7 @@ class Session:
         self._credential = credential
         self._timing = timing
         self._engine = engine or EngineMemory()
-        self._ready: asyncio.Future[bool] | None = None
+        self._waiting: asyncio.Future[Any] | None = None
         self._until = 0.0
         self.record: dict[str, Value] | None = None
         """Set to a dict to keep everything that is read (for recordings)."""
@@ -272,44 +272,60 @@ class Session:
     async def _answer(self, receive: Callable[[], T], wait: float) -> T:
         """The decoded answer to the request just sent.
 
+        It is received inside the loop's callback: were it left for the task, the loop would find
+        the socket readable once more and wake us for nothing.
+
         Raises:
             TimeoutError: none came in ``wait`` seconds.
         """
-        until = self._loop.time() + wait
-        spoilt = 0
-        while spoilt < GARBAGE_LIMIT:
-            self._ready = self._loop.create_future()
-            timer = self._loop.call_at(until, self._expire, self._ready)
+        self._receive = receive
+        self._spoilt = 0
+        self._waiting = waiting = self._loop.create_future()
+        self._timer = self._loop.call_later(wait, self._expire)
+        try:
+            return cast(T, await waiting)
+        finally:
+            self._timer.cancel()
+            self._waiting = None
+
+    def _readable(self) -> None:
+        waiting = self._waiting
+        if waiting is None:
+            return
+        while not waiting.done():
             try:
-                if not await self._ready:
-                    break
-            finally:
-                timer.cancel()
-                self._ready = None
-            while spoilt < GARBAGE_LIMIT:
                 if self.tally.garbage and self._dropped():
-                    spoilt += 1
-                    continue
-                try:
-                    return receive()
-                except BlockingIOError:
-                    break
-                except StopAsyncIteration:
-                    raise Empty from None
-                except self._errors.auth:
-                    raise RefusedError(
-                        f"{self.target}: SNMPv3 refused: check user, passwords and algorithms"
-                    ) from None
-                except self._errors.decode:
-                    spoilt += 1
-                    self.tally.garbage += 1
-                except BaseException as error:
-                    if type(error).__name__ != "PanicException":
-                        raise
-                    spoilt += 1
-                    self.tally.garbage += 1
-            until = min(until, self._loop.time() + AFTER_GARBAGE_S) if spoilt else until
-        raise TimeoutError
+                    self._count_spoilt()
+                else:
+                    waiting.set_result(self._receive())
+            except BlockingIOError:
+                return
+            except StopAsyncIteration:
+                waiting.set_exception(Empty())
+            except self._errors.auth:
+                text = f"{self.target}: SNMPv3 refused: check user, passwords and algorithms"
+                waiting.set_exception(RefusedError(text))
+            except self._errors.decode:
+                self._count_spoilt()
+            except Exception as error:
+                waiting.set_exception(error)
+            except BaseException as error:
+                if type(error).__name__ != "PanicException":
+                    raise
+                self._count_spoilt()
+
+    def _count_spoilt(self) -> None:
+        self.tally.garbage += 1
+        self._spoilt += 1
+        if self._spoilt == 1:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(AFTER_GARBAGE_S, self._expire)
+        elif self._spoilt > GARBAGE_LIMIT:
+            self._expire()
+
+    def _expire(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(TimeoutError())
 
     def _dropped(self) -> bool:
         """Takes the next datagram away if it would not decode; see ``ber``."""
@@ -322,17 +338,7 @@ class Session:
             return False  # nothing there, or an error that gufo will tell
         finally:
             look.detach()
-        self.tally.garbage += 1
         return True
-
-    def _readable(self) -> None:
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_result(True)
-
-    @staticmethod
-    def _expire(waiting: asyncio.Future[bool]) -> None:
-        if not waiting.done():
-            waiting.set_result(False)
 
     # ---- SNMPv3
 

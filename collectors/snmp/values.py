@@ -22,6 +22,8 @@ def integer(value: Value) -> int | None:
 
 def counter(value: Value) -> int | None:
     """A counter: never negative. A 32-bit one sent as a negative INTEGER is read unsigned."""
+    if isinstance(value, int) and value >= 0:
+        return value
     if isinstance(value, bytes):
         digits = value.strip(b' \0\t\r\n"')
         return int(digits) if digits.isdigit() and len(digits) < 21 else None

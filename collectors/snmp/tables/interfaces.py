@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..device import Port
 from ..iftypes import IF_TYPES
 from ..values import Value, counter, integer, mac, seconds, text
@@ -80,13 +82,14 @@ def _indices(found: Columns) -> set[str]:
 
 def parse_ports(found: Columns) -> list[Port]:
     """Ports in order of their index; names fall back to each other when empty."""
-    return [_port(int(index), index, found) for index in sorted(_indices(found), key=int)]
+    rows = {name: column.get for name, column in found.items()}
+    return [
+        _port(int(index), {name: get(index) for name, get in rows.items()}.get)
+        for index in sorted(_indices(found), key=int)
+    ]
 
 
-def _port(number: int, index: str, found: Columns) -> Port:
-    def value(column: str) -> Value:
-        return found.get(column, {}).get(index)
-
+def _port(number: int, value: Callable[[str], Value]) -> Port:
     descr, name = text(value("descr")), text(value("name"))
     port = Port(
         if_index=number,
