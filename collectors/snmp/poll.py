@@ -13,6 +13,7 @@ from .session import DeadlineError, RefusedError, Session, SilentError, Timing
 from .tables import entity, interfaces, ip, lldp, routing, system
 from .target import Credential, Target
 from .values import Value
+from .vendor import read_addresses as vendor_addresses
 from .vendor import read_memory, read_processors
 from .walk import DeviceMemory, Walker
 
@@ -84,7 +85,8 @@ async def _read(poll: DevicePoll, walker: Walker, profiles: Profiles, wish: Wish
         poll.memory, poll.storage = await read_memory(walker, profile, disks)
 
     async def addresses() -> None:
-        poll.ip_addresses = await ip.read_addresses(walker)
+        standard = await ip.read_addresses(walker)
+        poll.ip_addresses = ip.united(standard, await vendor_addresses(walker, profile))
         poll.ipv6_forwarding, poll.routes = await ip.read_forwarding(walker)
 
     async def versions() -> None:

@@ -72,6 +72,17 @@ class MemoryRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRule:
+    """A vendor's own address table, read besides the standard ones."""
+
+    port: str
+    """Column with the ifIndex."""
+    address: str
+    """Column with the address in 4 or 16 octets."""
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One vendor's or product line's peculiarities."""
 
@@ -84,6 +95,7 @@ class Profile:
     notes: str = ""
     processors: tuple[ProcessorRule, ...] = ()
     memory: tuple[MemoryRule, ...] = ()
+    addresses: tuple[AddressRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +155,7 @@ def parse_profile(name: str, told: dict[str, Any]) -> Profile:
                 "evidence": tuple(told["evidence"]),
                 "processors": tuple(_processor(rule) for rule in told.get("processors", [])),
                 "memory": tuple(_memory(rule) for rule in told.get("memory", [])),
+                "addresses": tuple(AddressRule(**rule) for rule in told.get("addresses", [])),
             }
         )
     except KeyError as missing:

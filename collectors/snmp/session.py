@@ -155,8 +155,13 @@ class Session:
         self._close()
 
     def _close(self) -> None:
+        """Drops the only reference to gufo's socket, which closes it: it has no ``close``.
+
+        Nothing else may hold it, not even a bound method: a traceback that waits for the garbage
+        collector would keep the descriptor open.
+        """
         self._loop.remove_reader(self._fd)
-        del self._socket  # closes the descriptor
+        del self._socket
 
     # ---- what can be asked
 
@@ -164,9 +169,12 @@ class Session:
         self, oids: list[str], waits: tuple[float, ...] | None = None
     ) -> dict[str, Value]:
         """The values that exist, by OID. All at once, one by one where that does not fit."""
-        gufo = self._socket
         try:
-            found = await self._ask(lambda: gufo.send_get_many(oids), gufo.recv_get_many, waits)
+            found = await self._ask(
+                lambda: self._socket.send_get_many(oids),
+                self._received_many,
+                waits,
+            )
         except GarbageError:
             if len(oids) == 1:
                 raise
@@ -205,9 +213,8 @@ class Session:
         Raises:
             Empty: end of the view, or the device could not fit the answer.
         """
-        gufo = self._socket
         return await self._ask(
-            lambda: gufo.send_get_bulk(at), lambda: gufo.recv_get_bulk(at), waits
+            lambda: self._socket.send_get_bulk(at), lambda: self._socket.recv_get_bulk(at), waits
         )
 
     async def next(self, at: Any, waits: tuple[float, ...]) -> tuple[str, Value]:
@@ -216,12 +223,20 @@ class Session:
         Raises:
             Empty: the subtree ended.
         """
-        gufo = self._socket
         return await self._ask(
-            lambda: gufo.send_get_next(at), lambda: gufo.recv_get_next(at), waits
+            lambda: self._socket.send_get_next(at), lambda: self._socket.recv_get_next(at), waits
         )
 
     # ---- one request
+
+    def _received_many(self) -> dict[str, Value]:
+        return self._socket.recv_get_many()
+
+    def _send_refresh(self) -> None:
+        self._socket.send_refresh()
+
+    def _received_refresh(self) -> None:
+        self._socket.recv_refresh()
 
     @property
     def waits(self) -> tuple[float, ...]:
@@ -344,21 +359,21 @@ class Session:
 
     async def _authenticate(self, user: User) -> None:
         """Engine discovery (first time), then boots and time (every time)."""
-        gufo, engine = self._socket, self._engine
+        engine = self._engine
         if not engine.engine_id:
-            await self._ask(gufo.send_refresh, gufo.recv_refresh)
+            await self._ask(self._send_refresh, self._received_refresh)
             keys = engine.user
-            gufo.set_keys(
+            self._socket.set_keys(
                 keys.name,
                 keys.get_auth_alg(),
                 keys.get_auth_key(),
                 keys.get_priv_alg(),
                 keys.get_priv_key(),
             )
-            engine.engine_id = gufo.get_engine_id()
+            engine.engine_id = self._socket.get_engine_id()
         if user.auth_password:
             try:
-                await self._ask(gufo.send_refresh, gufo.recv_refresh)
+                await self._ask(self._send_refresh, self._received_refresh)
             except SnmpProblem:
                 engine.engine_id = b""  # another device answers there now? look again next time
                 raise

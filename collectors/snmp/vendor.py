@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .device import Memory, Processor, Storage
+import ipaddress
+
+from .device import IpAddress, Memory, Processor, Storage
 from .profile import MemoryRule, ProcessorRule, Profile, Where
 from .tables import host
 from .values import Value, decimal, integer, size
-from .walk import Column, Walker
+from .walk import TEXTS_AT_ONCE, Column, Walker
 
 TABLE = "vendor"
 
@@ -69,6 +71,26 @@ async def read_memory(
         return found, []
     memory, storage = await host.read_storage(walker)
     return found or memory, storage
+
+
+async def read_addresses(walker: Walker, profile: Profile) -> list[IpAddress]:
+    """Addresses that only the vendor's own table tells."""
+    found = []
+    for rule in profile.addresses:
+        ports = await walker.column(TABLE, rule.port)
+        octets = await walker.column(TABLE, rule.address, TEXTS_AT_ONCE) if ports else {}
+        lengths = await walker.column(TABLE, rule.prefix) if octets and rule.prefix else {}
+        for index, value in octets.items():
+            port = integer(ports.get(index))
+            if port is not None and isinstance(value, bytes) and len(value) in (4, 16):
+                found.append(
+                    IpAddress(
+                        if_index=port,
+                        address=str(ipaddress.ip_address(value)),
+                        prefix_length=integer(lengths.get(index)) or 0,
+                    )
+                )
+    return found
 
 
 async def _kept(columns: Columns, wheres: tuple[Where, ...], rows: Column) -> Column:

@@ -41,14 +41,19 @@ async def read_addresses(walker: Walker) -> list[IpAddress]:
         kinds = await walker.column("ipAddressTable", f"{ADDRESS}.4")
     ports = {i: port for i, port in ports.items() if integer(kinds.get(i)) != BROADCAST}
     found = parse_addresses(ports, prefixes)
-    known = {one.address for one in found}
-    if not any("." in address for address in known):
+    if not any("." in one.address for one in found):
         old = await walker.column("ipAddrTable", f"{OLD_V4}.2")
         masks = await walker.column("ipAddrTable", f"{OLD_V4}.3") if old else {}
         found += parse_old_v4(old, masks)
     # Some (Junos) keep a part of their IPv6 addresses in the old table only.
     lengths = await walker.column("ipv6AddrTable", f"{OLD_V6}.2")
-    return found + [one for one in parse_old_v6(lengths) if one.address not in known]
+    return united(found, parse_old_v6(lengths))
+
+
+def united(found: list[IpAddress], more: list[IpAddress]) -> list[IpAddress]:
+    """Both, an address on a port once. Link-local addresses may be the same on several ports."""
+    known = {(one.if_index, one.address) for one in found}
+    return found + [one for one in more if (one.if_index, one.address) not in known]
 
 
 def parse_address(index: list[int]) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from ipaddress import IPv6Address
 
 import pytest
 
@@ -78,3 +79,29 @@ def test_ipv6_addresses_and_forwarding_are_those_of_the_independent_reading() ->
         return checked
 
     assert asyncio.run(run()) > 10
+
+
+def test_ipv6_addresses_and_their_ports_are_those_that_librenms_reads() -> None:
+    profiles = load_profiles()
+
+    async def run() -> int:
+        checked = 0
+        for name in recordings.recording_names():
+            raw = json.loads(recordings.files().get(f"{name}.json", b"{}"))
+            rows = (raw.get("ipv6-addresses", {}).get("discovery") or {}).get("ipv6_addresses", [])
+            wanted = {(row["ifIndex"], str(IPv6Address(row["ipv6_address"]))) for row in rows}
+            if not wanted:
+                continue
+            device = Device(snmprec.read_recording(recordings.files()[f"{name}.snmprec"]))
+            async with playing({name: device}) as (port, _):
+                poll = await poll_once(
+                    Target("127.0.0.1", port),
+                    Community(community=name),
+                    profiles,
+                    wish=Wish(parts=frozenset({ADDRESSES})),
+                )
+            assert wanted <= {(one.if_index, one.address) for one in poll.ip_addresses}, name
+            checked += len(wanted)
+        return checked
+
+    assert asyncio.run(run()) > 30
