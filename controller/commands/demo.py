@@ -18,6 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
+from controller.demo import ledger
 from controller.demo import run as demo
 
 app = typer.Typer()
@@ -87,6 +88,7 @@ def _serve(
         _approve_own_agent(api, processes)
         demo.run_agent(processes, data)
         _import_samples(api, fleet.folder / "samples.parquet")
+        console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
         _show(console, api, processes, fleet)
         console.print(
             f"\n[bold]控制台 · console[/bold]  {address}\n"

@@ -153,7 +153,7 @@ def list_imports(url: Url = "", data: Data = None, ca: Ca = None, form: Form = "
             plain(each["file_name"]),
             each["sha256"][:12],
             each["state"],
-            each["uploaded"][:16],
+            ledger_months.local(each["uploaded"]),
             plain(each["uploaded_by"]),
             plain(each["confirmed_by"]),
         )
@@ -269,7 +269,7 @@ def list_pending(url: Url = "", data: Data = None, ca: Ca = None, form: Form = "
     table = Table("check", "resource", "name", "unit", "source", "noticed")
     for each in found:
         words = (each["resource"], each["name"], each["unit_name"], each["source"])
-        table.add_row(str(each["id"]), *map(plain, words), each["noticed"][:16])
+        table.add_row(str(each["id"]), *map(plain, words), ledger_months.local(each["noticed"]))
     show(table)
 
 
@@ -319,7 +319,8 @@ def _said(run: dict[str, Any], form: str) -> None:
 
 def _counts(run: dict[str, Any]) -> Table:
     counts = run["counts"]
-    title = f"{run['source_name']} {run['file_name']} · since {run['since'][:10]} · {run['state']}"
+    since = ledger_months.local(run["since"])[:10]
+    title = f"{run['source_name']} {run['file_name']} · since {since} · {run['state']}"
     table = Table("rows", "unchanged", *CLASSES.values(), title=plain(title))
     table.add_row(*(str(counts.get(name, 0)) for name in ("rows", "unchanged", *CLASSES)))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from controller.commands.client import PROBLEMS, Ca, CommandError, Data, Url, open_api
 from controller.commands.terminal import plain, show
+from controller.inventory.dated import SHANGHAI
 
 app = typer.Typer()
 
@@ -126,7 +128,7 @@ def list_months(url: Url = "", data: Data = None, ca: Ca = None, form: Form = "t
         table.add_row(
             each["month"],
             str(each["version"]),
-            each["published"][:16],
+            local(each["published"]),
             plain(each["published_by"]),
             score,
             plain(each["note"]),
@@ -172,11 +174,16 @@ def differences(
         fields = change["fields"].items()
         words = "; ".join(f"{name} {_figure(was)} → {_figure(now)}" for name, (was, now) in fields)
         held.add_row(
-            plain(change["resource"]), change["since"][:10], change["until"][:10], plain(words)
+            plain(change["resource"]), local(change["since"]), local(change["until"]), plain(words)
         )
     show(held)
     for cause in found["causes"]:
-        print(f"{cause['at'][:16]} {cause['by']} {cause['action']} {cause['object']}")
+        print(f"{local(cause['at'])} {cause['by']} {cause['action']} {cause['object']}")
+
+
+def local(moment: str) -> str:
+    """A moment of an answer by the clock that people work by."""
+    return f"{datetime.fromisoformat(moment).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 def _figure(value: Any) -> str:

@@ -103,8 +103,10 @@ def compare(
     known: Sequence[Known],
     expected: Iterable[int],
     owner: Callable[[str], Owner],
+    unread: Sequence[ExportRow] = (),
 ) -> Comparison:
-    """``expected`` are ids of resources that the source must name; ``owner`` finds a unit."""
+    """``expected`` are ids of resources that the source must name; ``owner`` finds a unit;
+    ``unread`` are rows with cells that cannot be read: what they name has not vanished."""
     gone = {row.number for row in rows if row.values.get("state") == "gone"}
     present = [row for row in rows if row.number not in gone]
     found: list[Difference] = []
@@ -114,7 +116,7 @@ def compare(
     single = [row for row in present if row.number not in doubled]
     matched, how, clashes = _match(single, index)
     spoken = set(matched.values()) | {
-        each.id for row in claimed if (each := index.exact(row.values)) is not None
+        each.id for row in (*claimed, *unread) if (each := index.exact(row.values)) is not None
     }
     unchanged = 0
     for row in single:
@@ -145,7 +147,8 @@ def _duplicates(rows: Sequence[ExportRow], found: list[Difference]) -> list[Expo
     first: dict[Any, int] = {}
     rest: list[ExportRow] = []
     for row in rows:
-        key = tuple(sorted((name, value) for name, value in row.values.items()))
+        # The same moment is often written once with and once without its time of day.
+        key = tuple(sorted(item for item in row.values.items() if item[0] != "created"))
         if key in first:
             out.append(row)
             found.append(_double(row, "row", [first[key]]))

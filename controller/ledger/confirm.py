@@ -21,6 +21,7 @@ from controller.ledger.imports import (
     last_confirmed,
     pack_rows,
     read_document,
+    read_unread,
     waiting,
 )
 from controller.ledger.tables import ImportDifference, PlatformImport
@@ -55,7 +56,8 @@ def confirm(
         run.since = since
     rows, _ = read_document(run)
     accepted = _accepted(session, import_id)
-    comparison = examine(session, source, mappings.mapping_of(source), rows, now)
+    unread = read_unread(run)
+    comparison = examine(session, source, mappings.mapping_of(source), rows, now, unread)
     _unmoved(comparison, accepted)
     values = {row.number: row.values for row in rows}
     table = Table(run.sheet)
@@ -80,7 +82,7 @@ def confirm(
     session.flush()
     codes = [state.code for code, state in plan.after.items() if code not in plan.before]
     snapshot.after(session, kept, _ids(session, codes))
-    comparison = examine(session, source, mappings.mapping_of(source), rows, now)
+    comparison = examine(session, source, mappings.mapping_of(source), rows, now, unread)
     vanished = [each.resource_id for each in accepted if each.cls == "vanished"]
     kept.pending = pending.notice(
         session,
@@ -90,7 +92,7 @@ def confirm(
         by=by,
         now=now,
     )
-    run.document = pack_rows(rows, comparison.matched)
+    run.document = pack_rows(rows, comparison.matched, unread)
     run.snapshot = kept.packed()
     run.state, run.confirmed, run.confirmed_by = "confirmed", now, by
     run.counts = {

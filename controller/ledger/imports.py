@@ -61,7 +61,7 @@ def take_in(
     export = read_export(file, name, mapping, progress)
     progress("comparing")
     with database.read() as session:
-        comparison = examine(session, source, mapping, export.rows, now)
+        comparison = examine(session, source, mapping, export.rows, now, export.bad)
     _add_bad(comparison, export)
     counts = {
         "rows": len(export.rows) + len(export.bad),
@@ -77,14 +77,15 @@ def examine(
     mapping: SourceMapping,
     rows: Sequence[ExportRow],
     now: datetime,
+    unread: Sequence[ExportRow] = (),
 ) -> Comparison:
-    """``rows`` against the register as it is now."""
+    """``rows`` against the register as it is now; ``unread`` as for ``compare``."""
     known = read_known(session, now)
     expected = {each.id for each in known if covered(each, mapping.covers)}
     if not mapping.covers:
         expected = {each.id for each in known if not each.retired}
         expected &= set(_named_before(session, source).values())
-    return compare(rows, known, expected, owner_finder(session, now))
+    return compare(rows, known, expected, owner_finder(session, now), unread)
 
 
 def _named_before(session: Session, source: PlatformSource) -> dict[int, int]:
@@ -135,7 +136,7 @@ def prepared(
         uploaded=now,
         uploaded_by=by,
         counts=compared.counts,
-        document=pack_rows(export.rows, compared.comparison.matched),
+        document=pack_rows(export.rows, compared.comparison.matched, export.bad),
     )
 
 
@@ -171,15 +172,28 @@ def write_differences(session: Session, import_id: int, differences: Sequence[Di
         )
 
 
-def pack_rows(rows: Sequence[ExportRow], matched: dict[int, int]) -> bytes:
-    """The rows with what each was found to be."""
-    return pack({"rows": [row_document(row) for row in rows], "matched": sorted(matched.items())})
+def pack_rows(
+    rows: Sequence[ExportRow], matched: dict[int, int], unread: Sequence[ExportRow] = ()
+) -> bytes:
+    """The rows with what each was found to be, and those that could not be read."""
+    return pack(
+        {
+            "rows": [row_document(row) for row in rows],
+            "matched": sorted(matched.items()),
+            "unread": [row_document(row) for row in unread],
+        }
+    )
 
 
 def read_document(run: PlatformImport) -> tuple[list[ExportRow], dict[int, int]]:
     """(rows, row number -> resource id)"""
     document = unpack(run.document)
     return [row_of(each) for each in document["rows"]], dict(document["matched"])
+
+
+def read_unread(run: PlatformImport) -> list[ExportRow]:
+    """The rows that could not be read, as far as they were."""
+    return [row_of(each) for each in unpack(run.document)["unread"]]
 
 
 def last_confirmed(session: Session, source_id: int) -> PlatformImport | None:
@@ -328,7 +342,8 @@ def recompare(session: Session, import_id: int, now: datetime) -> PlatformImport
     mapping = mappings.mapping_of(source)
     for row in rows:
         _translate(row, mapping)
-    comparison = examine(session, source, mapping, rows, now)
+    unread = read_unread(run)
+    comparison = examine(session, source, mapping, rows, now, unread)
     kept: dict[Any, str] = {}
     for each in session.execute(
         select(ImportDifference).where(col(ImportDifference.import_id) == import_id)
@@ -348,7 +363,7 @@ def recompare(session: Session, import_id: int, now: datetime) -> PlatformImport
         select(ImportDifference).where(col(ImportDifference.import_id) == import_id)
     ).scalars():
         each.decision = kept.get((each.cls, each.row, each.resource_id), "open")
-    run.document = pack_rows(rows, comparison.matched)
+    run.document = pack_rows(rows, comparison.matched, unread)
     run.counts = {
         "rows": run.counts.get("rows", len(rows)),
         "unchanged": comparison.unchanged,

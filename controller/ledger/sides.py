@@ -48,7 +48,7 @@ def read_reconciliation(
     for the whole city only. Raises what ``Samples.query`` raises.
     """
     settings = runtime.settings.ledger
-    measured = last_measured(runtime.samples, now - timedelta(days=settings.silent_days))
+    measured = last_measured(runtime.samples, now - timedelta(days=settings.silent_days), now)
     with runtime.database.read() as session:
         known = [
             each
@@ -82,18 +82,26 @@ def read_reconciliation(
     return result, units
 
 
-def last_measured(samples: Samples, since: datetime) -> dict[int, Measured]:
+RECENT = timedelta(hours=6)
+"""Within it five-minute rows are looked at too: an hour is there only when it is over."""
+
+
+def last_measured(samples: Samples, since: datetime, now: datetime) -> dict[int, Measured]:
     """Resource -> its last measurement from ``since`` on, by agents or imports."""
     columns = "resource, time, mem_total_bytes AS mem, disk_total_bytes AS disk"
-    start = int(since.timestamp())
+    start, recent = int(since.timestamp()), int((now - RECENT).timestamp())
     answer = samples.query(
         "SELECT resource, toInt64(toUnixTimestamp(max(time))) AS at, "
         "argMaxIf(mem, time, not isNaN(mem)) AS mem_last, "
         "argMaxIf(disk, time, not isNaN(disk)) AS disk_last FROM ("
         + " UNION ALL ".join(
             f"SELECT {columns} FROM {table} WHERE instance = '' "
-            f"AND time >= toDateTime({start}, 'UTC')"
-            for table in ("host_1h", "host_coarse")
+            f"AND time >= toDateTime({begin}, 'UTC')"
+            for table, begin in (
+                ("host_1h", start),
+                ("host_coarse", start),
+                ("host_5m", max(start, recent)),
+            )
         )
         + ") GROUP BY resource"
     )

@@ -47,6 +47,8 @@ class ShownDifference:
     """A difference; ``changes`` are (field, before, after) in words, ``why`` what speaks for it."""
 
     each: DifferenceView
+    unit: str
+    """The owner's name."""
     tone: str
     word: str
     decision_tone: str
@@ -92,9 +94,8 @@ def import_page(import_id: int, view: LedgerKeeper) -> Response:
         )
         rows = [DifferenceView.of(each) for each in found]
         waiting = run.state == "compared"
-        units = (
-            list_units(session, view.scope, view.now) if waiting and "unmatched" in tally else []
-        )
+        every = list_units(session, view.scope, view.now)
+    names = {unit.code: unit.name for unit in every}
     path = f"/ledger/imports/{import_id}"
     classes = [_tab(path, key, counts, key == cls, _) for key, counts in tally.items()]
     query = {key: value for key, value in (("cls", cls), ("text", text)) if value}
@@ -106,11 +107,11 @@ def import_page(import_id: int, view: LedgerKeeper) -> Response:
         accepted=sum(counts.get("accepted", 0) for counts in tally.values()),
         classes=classes,
         chosen=next((tab for tab in classes if tab.chosen), None),
-        rows=[_shown(each, _) for each in rows],
+        rows=[_shown(each, names, _) for each in rows],
         table=tables.TableState(path, query, "", False, page, tables.PAGE_SIZE, total),
         text=text,
         since=f"{run.since.astimezone(view.zone):%Y-%m-%d}",
-        units=units,
+        units=every if waiting and "unmatched" in tally else [],
         tabs=ledger_words.ledger_tabs(view.principal, _),
     )
     crumbs = [Crumb(_("平台清单"), "/ledger/imports"), Crumb(run.file_name)]
@@ -132,15 +133,20 @@ def _tab(path: str, key: str, counts: dict[str, int], chosen: bool, _: Any) -> C
     )
 
 
-def _shown(each: DifferenceView, _: Any) -> ShownDifference:
+def _shown(each: DifferenceView, units: dict[str, str], _: Any) -> ShownDifference:
     names = ledger_words.fields(_)
+
+    def said(name: str, value: Any) -> str:
+        return ledger_words.said(name, units.get(value, value) if name == "unit" else value)
+
     return ShownDifference(
         each,
+        units.get(each.unit, each.unit),
         ledger_words.tone(each.cls),
         ledger_words.classes(_)[each.cls],
         *ledger_words.decisions(_)[each.decision],
         [
-            (names.get(name, name), ledger_words.said(name, was), ledger_words.said(name, now))
+            (names.get(name, name), said(name, was), said(name, now))
             for name, (was, now) in each.fields.items()
         ],
         _why(each, _),

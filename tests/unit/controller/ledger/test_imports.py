@@ -256,6 +256,11 @@ def test_a_cell_that_cannot_be_read_is_named_with_row_and_column(sqlite: Databas
     found = differences(sqlite, run)[uuid(2)]
     assert (found.cls, found.row) == ("bad", 4)
     assert found.detail["errors"][0]["column"] == "vCPU"
+    # A machine whose row cannot be read has not vanished, also when compared again.
+    assert classes(sqlite, run) == [("bad", uuid(2))]
+    with sqlite.write() as session:
+        imports.recompare(session, run, NOW)
+    assert classes(sqlite, run) == [("bad", uuid(2))]
 
 
 def test_an_older_export_is_not_confirmed_over_a_later_one(sqlite: Database) -> None:
