@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 
 from controller.access import audit
+from controller.inventory.units import list_units
 from controller.ledger import months
 from controller.ledger.months_api import Cause, VersionView, read_difference
 from controller.problems import Problem
@@ -159,11 +160,17 @@ def month_page(month: str, view: LedgerView) -> Response:
     now = {row.unit: row for row in other}
     figures, fields = ledger_words.figure_names(_), ledger_words.fields(_)
 
+    with view.runtime.database.read() as session:
+        names_of = {unit.code: unit.name for unit in list_units(session, view.scope, view.now)}
+
+    def said(name: str, value: object) -> str:
+        return ledger_words.said(name, names_of.get(str(value), value) if name == "unit" else value)
+
     def words(
         changes: dict[str, list[object]], names: dict[str, str]
     ) -> list[tuple[str, str, str]]:
         return [
-            (names.get(name, name), ledger_words.said(name, one), ledger_words.said(name, two))
+            (names.get(name, name), said(name, one), said(name, two))
             for name, (one, two) in changes.items()
         ]
 

@@ -11,9 +11,10 @@ from fastapi.responses import Response
 from controller.inventory.model import UnitView
 from controller.inventory.units import list_units
 from controller.ledger.reconcile import ISSUES, WEIGHTS, Line
-from controller.ledger.reconcile_api import FORMULA, UnitCoverage, chosen, coverage, narrowed
+from controller.ledger.reconcile_api import UnitCoverage, chosen, coverage, narrowed
 from controller.ledger.sides import read_reconciliation
 from controller.web import ledger_words, render, tables
+from controller.web.language import Text
 from controller.web.pages.platform_imports import LedgerView
 from controller.web.shell import Area, Crumb
 
@@ -100,7 +101,7 @@ def reconciliation_page(view: LedgerView) -> Response:
         score=found.score,
         threshold=threshold,
         passed=found.score is not None and found.score >= threshold,
-        formula=FORMULA,
+        formula=_("得分 = {parts}", parts=_formula(_)),
         shares=[
             ShownShare(
                 *ledger_words.shares(_)[name], share.good, share.of, share.pct, WEIGHTS[name]
@@ -130,6 +131,12 @@ def reconciliation_page(view: LedgerView) -> Response:
         tabs=ledger_words.ledger_tabs(view.principal, _),
     )
     return view.page(context, active="ledger", crumbs=[Crumb(_("对账"))])
+
+
+def _formula(_: Text) -> str:
+    """The weights with the names of their shares."""
+    names = ledger_words.shares(_)
+    return " + ".join(f"{weight:g} % × {names[name][0]}" for name, weight in WEIGHTS.items())
 
 
 def _shown(
