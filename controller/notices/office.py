@@ -75,7 +75,7 @@ def drop(desk: Desk, code: str, item_id: int, note: str) -> Notice:
         raise Problem(409, "not possible now", "a resource is dropped from a draft only")
     item = desk.item(notice, item_id)
     if sum(each.state not in ITEM_END for each in desk.items(notice)) == 1:
-        raise Problem(409, "not possible now", "it is the letter's last resource: cancel it")
+        raise Problem(409, "last resource", "it is the letter's last resource: cancel it")
     desk.move_item(notice, item, "drop", OFFICE, _given(note=note), note)
     desk.audit("drop", notice, item=item_id)
     return notice
@@ -100,7 +100,7 @@ def close(desk: Desk, code: str, note: str) -> Notice:
     for item in items:
         if "withdraw" not in lifecycle.allowed(lifecycle.ITEM, item.state, OFFICE):
             raise Problem(
-                409, "not possible now", f"item {item.id} is {item.state}: finish its order first"
+                409, "order under way", f"item {item.id} is {item.state}: finish its order first"
             )
     if not items or notice.state != "issued":
         desk.move_letter(notice, "close", OFFICE, _given(note=note), note)
@@ -254,11 +254,9 @@ def force(desk: Desk, code: str, item_id: int, person: str, note: str) -> Notice
     notice = desk.find(code)
     item = desk.item(notice, item_id)
     if item.due is None or desk.today <= item.due:
-        raise Problem(409, "not possible now", f"the deadline {item.due} is not over")
+        raise Problem(409, "deadline not over", f"the deadline {item.due} is not over")
     if notice.kind != "claim" and not _was_pressed(desk, notice):
-        raise Problem(
-            409, "not possible now", "first a follow-up call (催办) or an approved escalation"
-        )
+        raise Problem(409, "press first", "first a follow-up call (催办) or an approved escalation")
     given = _given(person=person.strip(), note=note)
     desk.move_item(notice, item, "force", OFFICE, given, note, person=person.strip())
     item.answer = ""  # what was not confirmed is not in force

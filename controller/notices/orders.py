@@ -28,7 +28,7 @@ def order(desk: Desk, code: str, item_id: int, kind: str) -> NoticeOrder:
     watched = item.observe_until is not None and desk.today <= item.observe_until
     if kind == "recover" and item.state == "observing" and watched:
         raise Problem(
-            409, "not possible now", f"it is observed until {item.observe_until}: wait for that day"
+            409, "still observed", f"it is observed until {item.observe_until}: wait for that day"
         )
     desk.move_item(notice, item, f"order_{kind}", OFFICE)
     made = NoticeOrder(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from controller.inventory.resources import unit_names
 from controller.inventory.tables import Resource, Unit
@@ -71,7 +71,7 @@ def rows(desk: Desk, *, state: str = "", unit: str = "", text: str = "") -> list
     wanted = text.strip().casefold()
     kept = [
         row for row in made
-        if _is(row, state)
+        if is_in(row, state)
         and unit in ("", row.unit_code)
         and wanted in f"{row.code} {row.number} {row.unit_name} {row.title}".casefold()
     ]  # fmt: skip
@@ -87,7 +87,8 @@ def listing(
     return NoticePage(items=chosen, total=len(found), page=page, size=size)
 
 
-def _is(row: NoticeRow, state: str) -> bool:
+def is_in(row: NoticeRow, state: str) -> bool:
+    """Whether the row belongs to a state or to open, overdue, proposed; "" is all."""
     if state == "open":
         return row.state not in LETTER_END
     if state == "overdue":
@@ -331,14 +332,25 @@ def ledger(desk: Desk, page: int, size: int) -> Ledger:
 
 
 def waiting_for(desk: Desk, role: str) -> int:
-    """What waits for this person: the badge in the side bar."""
-    if role == "unit":
-        return sum(row.state == "issued" and row.due is not None for row in rows(desk))
+    """What waits for this person: the badge in the side bar. Counted, not listed."""
+    session = desk.session
     if role == "provider":
-        return orders(desk, 1, 1, waiting=True).total
-    counted = (row.overdue or row.proposed or row.state in ("draft", "reviewed", "signed")
-               for row in rows(desk, state="open"))  # fmt: skip
-    return sum(map(bool, counted))
+        open_orders = select(func.count()).select_from(NoticeOrder)
+        return session.exec(open_orders.where(col(NoticeOrder.done).is_(None))).one()
+    asked = (
+        select(func.count(func.distinct(Notice.id)))
+        .join(NoticeItem, col(NoticeItem.notice_id) == col(Notice.id))
+        .where(Notice.state == "issued", col(NoticeItem.state).in_(AWAITING_ANSWER))
+    )
+    if role == "unit":
+        limited: Any = desk.scope.limit(asked, Notice.unit_id)
+        return int(session.execute(limited).scalar_one())
+    if role != "ops":
+        return 0
+    drafts = select(func.count()).where(col(Notice.state).in_(("draft", "reviewed", "signed")))
+    proposed = select(func.count()).where(col(Escalation.state) == "proposed")
+    late = asked.where(col(NoticeItem.due) < desk.today)
+    return sum(int(session.execute(each).scalar_one()) for each in (drafts, proposed, late))
 
 
 def _resources(desk: Desk, numbers: Iterable[int]) -> dict[int, Resource]:

@@ -14,6 +14,9 @@ from controller.web.pages import (
     agents,
     data,
     ipv6,
+    notice,
+    notice_link,
+    notices,
     overview,
     platform_import,
     platform_imports,
@@ -43,6 +46,9 @@ PAGES = (
     agents,
     system,
     data,
+    notices,
+    notice,
+    notice_link,
 )
 """Every module with pages; a new one is added here."""
 

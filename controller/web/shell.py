@@ -78,17 +78,22 @@ class Shell:
     request_id: str
 
 
-def areas(principal: Principal, _: Text) -> tuple[Area, ...]:
-    """The areas of the main job that this person may open."""
+def areas(principal: Principal, _: Text, notices: int = 0) -> tuple[Area, ...]:
+    """The areas of the main job that this person may open; ``notices`` wait for them."""
     if not principal.holds(*MATRIX["usage.read"]):
         return ()
-    return (
+    found = [
         Area("overview", _("总览"), "/", "layout-dashboard"),
         Area("units", _("单位用量"), "/units", "building-community"),
         Area("resources", _("资源"), "/resources", "server-2"),
         Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
-        Area("ipv6", "IPv6", "/ipv6", "world"),
-    )
+    ]
+    if principal.holds(*MATRIX["notices.read"]):
+        found.append(Area("notices", _("闲置与提示函"), "/notices", "file-text", notices))
+    elif principal.holds(*MATRIX["notices.carry_out"]):
+        found.append(Area("notices", _("处置指令"), "/notices/orders", "file-text", notices))
+    found.append(Area("ipv6", "IPv6", "/ipv6", "world"))
+    return tuple(found)
 
 
 def admin_areas(principal: Principal, pending_agents: int, _: Text) -> tuple[Area, ...]:

@@ -27,6 +27,8 @@ from controller.access.principal import Principal
 from controller.access.roles import BOUND
 from controller.access.scope import Scope
 from controller.errors import request_id
+from controller.notices.desk import Desk
+from controller.notices.queries import waiting_for
 from controller.runtime import Runtime
 from controller.usage.model import UsageQuery, UsageReport
 from controller.web import freshness, language, period, render, shell
@@ -97,7 +99,7 @@ class View:
             title=crumbs[-1].label,
             principal=self.principal,
             csrf=self.principal.csrf,
-            areas=shell.areas(self.principal, self.text),
+            areas=shell.areas(self.principal, self.text, self._waiting_notices()),
             admin_areas=shell.admin_areas(self.principal, self._waiting_agents(), self.text),
             active=active,
             crumbs=tuple(crumbs),
@@ -118,6 +120,11 @@ class View:
         return render.page(
             self.request, context, frame, self.runtime.settings.timezone, status=status
         )
+
+    def _waiting_notices(self) -> int:
+        with self.runtime.database.read() as session:
+            desk = Desk(session, self.runtime.settings, self.scope, self.principal)
+            return waiting_for(desk, self.principal.role)
 
     def _waiting_agents(self) -> int:
         if not self.may("agents.manage"):

@@ -24,6 +24,10 @@ OPEN = {
     ("GET", "/static/{path:path}"),
     ("GET", "/api/v1/ingest/ca"),
     ("POST", "/api/v1/ingest/enrol"),  # by enrolment token
+    ("GET", "/n/{token}"),  # by the signed link itself, as all below it
+    ("GET", "/n/{token}/data/{item_id}"),
+    ("GET", "/n/{token}/letter.pdf"),
+    ("GET", "/n/{token}/files/{file_id}"),
 }
 """What strangers may call."""
 

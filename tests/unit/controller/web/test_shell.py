@@ -50,10 +50,18 @@ def test_a_forged_message_is_none(value: str) -> None:
 @pytest.mark.parametrize(
     ("role", "areas", "below"),
     [
-        ("ops", ["overview", "units", "resources", "ledger", "ipv6"], ["agents", "system"]),
-        ("unit", ["overview", "units", "resources", "ledger", "ipv6"], ["agents"]),
+        (
+            "ops",
+            ["overview", "units", "resources", "ledger", "notices", "ipv6"],
+            ["agents", "system"],
+        ),
+        ("unit", ["overview", "units", "resources", "ledger", "notices", "ipv6"], ["agents"]),
         ("security_admin", [], ["system"]),
-        ("auditor", ["overview", "units", "resources", "ledger", "ipv6"], ["agents", "system"]),
+        (
+            "auditor",
+            ["overview", "units", "resources", "ledger", "notices", "ipv6"],
+            ["agents", "system"],
+        ),
     ],
 )
 def test_a_role_is_shown_its_own_areas(role: str, areas: list[str], below: list[str]) -> None:

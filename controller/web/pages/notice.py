@@ -1,0 +1,390 @@
+"""One notice: the office's page with the steps that are possible now, and the unit's page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Form
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from controller.notices import acts, answers, bodies, followup, office, queries
+from controller.notices.api import as_download, read_upload
+from controller.notices.lifecycle import ITEM, LETTER, OFFICE, allowed
+from controller.notices.model import ANSWERS, KEEP_REASONS
+from controller.notices.views import EscalationView, NoticeDetail
+from controller.reports.api import letter_file
+from controller.reports.letters import Letter, letter_of
+from controller.web import render
+from controller.web.pages import notice_words as words
+from controller.web.pages.notice_parts import (
+    ShownEvent,
+    ShownItem,
+    evidence,
+    item_of,
+    show_events,
+    show_item,
+)
+from controller.web.pages.notices import NoticesManager, NoticesView, attempt, desk_of
+from controller.web.shell import Crumb
+from controller.web.view import View, opened
+
+router = APIRouter()
+
+UnitView = Annotated[View, Depends(opened("notices.answer"))]
+
+
+@dataclass(frozen=True)
+class Possible:
+    """A step the office may take now; ``needs`` are the fields its form asks for."""
+
+    act: str
+    word: str
+    needs: tuple[str, ...]
+    danger: bool = False
+
+
+@dataclass(frozen=True)
+class ShownMessage:
+    """A delivery of this notice in words."""
+
+    channel: str
+    recipient: str
+    subject: str
+    tone: str
+    word: str
+    error: str
+
+
+@dataclass(frozen=True)
+class NoticePage(render.Context):
+    """The office's page. ``steps`` are for the letter, ``item_steps`` by resource id."""
+
+    template: ClassVar[str] = "notice.html"
+
+    notice: NoticeDetail
+    letter: Letter
+    tone: str
+    word: str
+    items: list[ShownItem]
+    steps: list[Possible]
+    item_steps: dict[int, list[Possible]]
+    events: list[ShownEvent]
+    escalations: list[tuple[EscalationView, str, str, str]]
+    """(escalation, level, tone, state)"""
+    messages: list[ShownMessage]
+    may_manage: bool
+    has_scan: bool
+    path: str
+
+
+@dataclass(frozen=True)
+class NoticeUnitPage(render.Context):
+    """The unit's page: evidence and answer for each resource. ``duty`` is the reader's."""
+
+    template: ClassVar[str] = "notice_unit.html"
+
+    notice: NoticeDetail
+    letter: Letter
+    tone: str
+    word: str
+    items: list[ShownItem]
+    events: list[ShownEvent]
+    answers: list[tuple[str, str]]
+    reasons: list[tuple[str, str]]
+    first_day: str
+    last_day: str
+    leads: bool
+    may_answer: bool
+    path: str
+
+
+@router.get("/notices/{code}")
+def notice_page(code: str, view: NoticesView) -> HTMLResponse:
+    if view.principal.role == "unit":
+        # The first time it is opened is noted: a read with a write in it.
+        with desk_of(view) as desk:
+            unread = (found := desk.find(code)).read is None and found.state == "issued"
+        if unread:
+            with desk_of(view, write=True) as desk:
+                answers.mark_read(desk, desk.find(code))
+    with desk_of(view) as desk:
+        notice = queries.detail(desk, code)
+        limit = desk.today.toordinal() + view.runtime.settings.notices.keep_max_days
+        first = desk.today.toordinal() + 1
+    if view.bound:
+        return _unit_page(view, notice, date.fromordinal(first), date.fromordinal(limit))
+    return _office_page(view, notice)
+
+
+def _office_page(view: View, notice: NoticeDetail) -> HTMLResponse:
+    _, path = view.text, _path(notice.code)
+    manage = view.may("notices.manage")
+    context = NoticePage(
+        notice=notice,
+        letter=letter_of(notice),
+        tone=words.letter_state(notice.state, _)[0],
+        word=words.letter_state(notice.state, _)[1],
+        items=[show_item(item, _data_url(notice.code, item.id), _) for item in notice.resources],
+        steps=_letter_steps(notice, view) if manage else [],
+        item_steps={
+            item.id: _item_steps(notice, item.state, view) if manage else []
+            for item in notice.resources
+        },
+        events=show_events(notice, _),
+        escalations=[
+            (each, words.level(each.level, _), *words.escalation_state(each.state, _))
+            for each in notice.escalations
+        ],
+        messages=[
+            ShownMessage(
+                words.channel(each.channel, _), each.recipient, each.subject,
+                *words.delivery_state(each.state, each.attempts, _), each.error,
+            )
+            for each in notice.deliveries
+        ],
+        may_manage=manage,
+        has_scan=any(file.kind == "scan" for file in notice.files),
+        path=path,
+    )  # fmt: skip
+    crumbs = [Crumb(_("提示函"), "/notices"), Crumb(notice.code)]
+    return view.page(context, active="notices", crumbs=crumbs)
+
+
+def _unit_page(view: View, notice: NoticeDetail, first: date, last: date) -> HTMLResponse:
+    _, me = view.text, view.principal
+    items = [
+        show_item(
+            item, _data_url(notice.code, item.id), _,
+            tuple(
+                answers.possible(
+                    item.state, me.role, me.duty, answered_by_me=item.answered_by == me.name
+                )
+            ),
+        )
+        for item in notice.resources
+        if item.state != "dropped"
+    ]  # fmt: skip
+    context = NoticeUnitPage(
+        notice=notice,
+        letter=letter_of(notice),
+        tone=words.letter_state(notice.state, _)[0],
+        word=words.letter_state(notice.state, _)[1],
+        items=items,
+        events=show_events(notice, _),
+        answers=[(code, words.answer(code, _)) for code in ANSWERS],
+        reasons=[(code, words.keep_reason(code, _)) for code in KEEP_REASONS],
+        first_day=first.isoformat(),
+        last_day=last.isoformat(),
+        leads=answers.leads(me.role, me.duty),
+        may_answer=view.may("notices.answer"),
+        path=_path(notice.code),
+    )
+    crumbs = [Crumb(_("提示函"), "/notices"), Crumb(notice.number or notice.code)]
+    return view.page(context, active="notices", crumbs=crumbs)
+
+
+def _letter_steps(notice: NoticeDetail, view: View) -> list[Possible]:
+    found = [
+        each for each in allowed(LETTER, notice.state, OFFICE)
+        if not (each == "close" and notice.open == 0)
+    ]  # fmt: skip
+    if notice.state == "issued" and notice.kind == "idle":
+        found.insert(0, "send_again")
+    needs = {"review": ("person",), "sign": ("person",), "register": ("number", "dated"),
+             "send_again": ()}  # fmt: skip
+    return [
+        Possible(
+            each, words.act(each, view.text), needs.get(each, ("note",)),
+            each in ("cancel", "close", "return"),
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+def _item_steps(notice: NoticeDetail, state: str, view: View) -> list[Possible]:
+    found = allowed(ITEM, state, OFFICE)
+    if notice.state == "draft":
+        found = [each for each in found if each == "drop"] if len(notice.resources) > 1 else []
+    elif notice.state != "issued":
+        found = []
+    if notice.kind != "claim":
+        found = [each for each in found if each != "claim"]
+    needs = {"grant_keep": ("person", "until"), "claim": ("unit", "note"),
+             "force": ("person", "note")}  # fmt: skip
+    return [
+        Possible(
+            each, words.act(each, view.text),
+            needs.get(each, () if each.startswith("order_") else ("note",)),
+            each in ("withdraw", "force", "order_recover", "drop"),
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+@router.post("/notices/{code}/act")
+def act(
+    code: str,
+    view: NoticesManager,
+    name: Annotated[str, Form(alias="act")] = "",
+    person: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+    number: Annotated[str, Form()] = "",
+    dated: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    body = bodies.LetterAct(
+        act=name, person=person[:100], note=note[:2000], number=number[:80], dated=_day(dated)
+    )
+    done = view.text("已办理：{act}", act=words.act(name, view.text))
+    return attempt(view, _path(code), done, lambda desk: acts.letter(desk, code, body))
+
+
+@router.post("/notices/{code}/text")
+def edit(
+    code: str,
+    view: NoticesManager,
+    title: Annotated[str, Form()] = "",
+    body: Annotated[str, Form()] = "",
+    addressee: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    done = view.text("文稿已保存。")
+    return attempt(
+        view, _path(code), done, lambda desk: office.edit(desk, code, title, body, addressee)
+    )
+
+
+@router.post("/notices/{code}/items/{item_id}/act")
+def item_act(
+    code: str,
+    item_id: int,
+    view: NoticesManager,
+    name: Annotated[str, Form(alias="act")] = "",
+    person: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+    until: Annotated[str, Form()] = "",
+    unit: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    body = bodies.ItemAct(
+        act=name, person=person[:100], note=note[:2000], until=_day(until), unit=unit[:200]
+    )
+    done = view.text("已办理：{act}", act=words.act(name, view.text))
+    return attempt(view, _path(code), done, lambda desk: acts.item(desk, code, item_id, body))
+
+
+@router.post("/notices/{code}/items/{item_id}/answer")
+def answer(
+    code: str,
+    item_id: int,
+    view: UnitView,
+    chosen: Annotated[str, Form(alias="answer")] = "",
+    note: Annotated[str, Form()] = "",
+    keep_reason: Annotated[str, Form()] = "",
+    keep_until: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    given = answers.Answer(chosen, note[:2000], keep_reason, _day(keep_until))
+    done = view.text("已提交，待负责人确认后生效。")
+    return attempt(view, _path(code), done, lambda desk: answers.answer(desk, code, item_id, given))
+
+
+@router.post("/notices/{code}/items/{item_id}/confirm")
+def confirm(
+    code: str,
+    item_id: int,
+    view: UnitView,
+    ok: Annotated[str, Form()] = "1",
+    note: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    _ = view.text
+    if ok == "1":
+        return attempt(
+            view, _path(code), _("已确认，答复生效。"),
+            lambda desk: answers.confirm(desk, code, item_id, note),
+        )  # fmt: skip
+    return attempt(
+        view, _path(code), _("已退回经办人。"),
+        lambda desk: answers.send_back(desk, code, item_id, note),
+    )  # fmt: skip
+
+
+@router.post("/notices/{code}/call")
+def call(
+    code: str,
+    view: NoticesManager,
+    person: Annotated[str, Form()] = "",
+    phone: Annotated[str, Form()] = "",
+    reply: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    done = view.text("催办已登记。")
+    return attempt(
+        view, _path(code), done, lambda desk: followup.call(desk, code, person, phone, reply)
+    )
+
+
+@router.post("/notices/{code}/escalations/{escalation_id}")
+def escalate(
+    code: str,
+    escalation_id: int,
+    view: NoticesManager,
+    name: Annotated[str, Form(alias="act")] = "",
+    person: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+) -> RedirectResponse:
+    done = view.text("已登记。")
+    return attempt(
+        view, _path(code), done,
+        lambda desk: followup.decide(desk, code, escalation_id, name, person, note),
+    )  # fmt: skip
+
+
+@router.post("/notice-files/{code}")
+async def upload(code: str, view: NoticesManager, kind: str = "scan") -> RedirectResponse:
+    """Sent by script with the token in its header: a form of several parts carries no proof."""
+    name, content = await read_upload(view.request)
+    done = view.text("扫描件已上传。")
+
+    def store() -> RedirectResponse:
+        return attempt(
+            view, _path(code), done, lambda desk: office.add_file(desk, code, kind, name, content)
+        )
+
+    return await run_in_threadpool(store)
+
+
+@router.get("/notices/{code}/letter.{form}")
+def letter(code: str, form: Literal["pdf", "docx", "html"], view: NoticesView) -> Response:
+    with desk_of(view) as desk:
+        notice = queries.detail(desk, code)
+    return letter_file(notice, form)
+
+
+@router.get("/notices/{code}/files/{file_id}")
+def file(code: str, file_id: int, view: NoticesView) -> Response:
+    with desk_of(view) as desk:
+        found = queries.file(desk, code, file_id)
+    return as_download(found.name, found.media_type, found.content)
+
+
+@router.get("/web-data/notices/{code}/{item_id}")
+def data(code: str, item_id: int, view: NoticesView) -> dict[str, Any]:
+    """The charts of one resource of a notice, as web-data of a resource."""
+    with desk_of(view) as desk:
+        item = item_of(queries.detail(desk, code), item_id)
+    return evidence(view.runtime, view.scope, item, view.now, view.zone, view.text)
+
+
+def _path(code: str) -> str:
+    return f"/notices/{quote(code, safe='')}"
+
+
+def _data_url(code: str, item_id: int) -> str:
+    return f"/web-data/notices/{quote(code, safe='')}/{item_id}"
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None

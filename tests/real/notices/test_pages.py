@@ -1,0 +1,215 @@
+"""A notice from the verdict to the ledger, as ops, a unit and the provider would do it."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from aiosmtpd.controller import Controller
+from playwright.sync_api import Browser, Page
+from sqlmodel import select
+
+from controller.inventory.tables import Holding, Resource
+from controller.notices import clock, deliver
+from controller.notices.tables import Notice, NoticeItem
+from controller.runtime import Runtime
+from tests.real.notices.test_mail import Sink
+from tests.real.web.conftest import PASSWORD, Console
+
+PDF = b"%PDF-1.7 stamped"
+
+
+def _post(client: httpx.Client, path: str, **data: str) -> httpx.Response:
+    answer = client.post(path, data=data)
+    assert answer.status_code == 303, answer.text
+    return answer
+
+
+def _item(runtime: Runtime, code: str) -> NoticeItem:
+    with runtime.database.read() as session:
+        notice = session.exec(select(Notice).where(Notice.code == code)).one()
+        return session.exec(select(NoticeItem).where(NoticeItem.notice_id == notice.id)).one()
+
+
+def _later(runtime: Runtime, **span: float) -> Runtime:
+    return Runtime(
+        runtime.settings, runtime.database, runtime.samples,
+        lambda: runtime.now() + timedelta(**span),
+    )  # fmt: skip
+
+
+def _issued(console: Console, verdict: int) -> str:
+    with console.client("ops") as ops:
+        _post(ops, "/notices/draft", verdict=str(verdict))
+        page = ops.get("/notices?state=draft").text
+        code = re.findall(r"TX-\d{4}-\d{4}", page)[0]
+        path = f"/notices/{code}"
+        _post(ops, f"{path}/act", act="review", person="王核")
+        _post(ops, f"{path}/act", act="sign", person="赵签")
+        upload = ops.post(f"/notice-files/{code}?kind=scan", files={"file": ("扫描件.pdf", PDF)})
+        assert upload.status_code == 303, upload.text
+        _post(ops, f"{path}/act", act="register", number=f"市数函〔2026〕{verdict}号")
+    return code
+
+
+def _mails(console: Console) -> list[Any]:
+    sink = Sink(failing=0)
+    mail = console.runtime.settings.mail
+    server = Controller(sink, hostname="127.0.0.1", port=mail.port)
+    server.start()
+    try:
+        turn = deliver.run(console.runtime)
+    finally:
+        server.stop()
+    assert not turn.down
+    return [message_from_bytes(each, policy=policy.default) for each in sink.mails]
+
+
+def test_from_the_verdict_to_the_ledger(console: Console, browser: Browser) -> None:
+    runtime = console.runtime
+    code = _issued(console, 1)
+    mail = _mails(console)[-1]
+    assert mail["To"] == "czj@example.gov.cn"
+    link = re.findall(r"/n/[\w-]+", mail.get_body(("plain",)).get_content())[0]
+
+    # The link opens the notice without a login, on a phone; deciding leads to the login.
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    seen = _watch(page)
+    page.goto(console.url + link)
+    page.wait_for_selector("[data-chart] canvas")
+    assert page.get_by_role("heading", level=1).inner_text().startswith("关于清理")
+    assert page.locator("form").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_text("登录后答复").click()
+    page.fill("[name=username]", "czj-handler")
+    page.fill("[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(f"**/notices/{code}")
+
+    # The handler answers; the answer waits for the person in charge.
+    page.check("input[value=release]")
+    page.get_by_text("提交给负责人确认").click()
+    page.wait_for_selector("text=待负责人确认")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.get_by_text("确认：").count() == 0
+    assert seen == []
+    context.close()
+
+    number = _item(runtime, code).id
+    with console.client("czj-handler") as handler:
+        answer = _post(handler, f"/notices/{code}/items/{number}/confirm", ok="1")
+        assert "负责人" in handler.get(answer.headers["location"]).text
+        assert _item(runtime, code).state == "answered"
+    with console.client("czj-leader") as leader:
+        assert "确认：同意释放" in leader.get(f"/notices/{code}").text
+        _post(leader, f"/notices/{code}/items/{number}/confirm", ok="1")
+    assert _item(runtime, code).confirmed_by == "czj-leader"
+
+    with console.client("ops") as ops, console.client("cloud") as cloud:
+        _post(ops, f"/notices/{code}/items/{number}/act", act="order_stop")
+        orders = cloud.get("/notices/orders").text
+        first = re.findall(r"/notices/orders/(\d+)/receipt", orders)[0]
+        _post(cloud, f"/notices/orders/{first}/receipt", note="已关机")
+        refused = _post(ops, f"/notices/{code}/items/{number}/act", act="order_recover")
+        assert "关机观察期未满" in ops.get(refused.headers["location"]).text
+        with runtime.database.write() as session:  # the days of observation go by
+            session.get_one(NoticeItem, number).observe_until = datetime(2026, 1, 1).date()
+        _post(ops, f"/notices/{code}/items/{number}/act", act="order_recover")
+        second = re.findall(r"/notices/orders/(\d+)/receipt", cloud.get("/notices/orders").text)[0]
+        _post(cloud, f"/notices/orders/{second}/receipt", snapshot="snap-77")
+        _retire(runtime, _item(runtime, code).resource_id)
+        assert clock.tick(_later(runtime, days=3))["verified"] == 1
+        assert "已办结" in ops.get(f"/notices/{code}").text
+        ledger = ops.get("/notices/ledger").text
+        assert code in ledger
+        assert "台账已注销" in ledger
+        assert ops.get("/notices/ledger?file=xlsx").content[:2] == b"PK"
+
+
+def _retire(runtime: Runtime, resource: int) -> None:
+    now = runtime.now()
+    with runtime.database.write() as session:
+        session.get_one(Resource, resource).retired = now
+        for holding in session.exec(select(Holding).where(Holding.resource_id == resource)):
+            holding.until = now
+
+
+def test_a_link_opens_one_notice_only_and_not_for_ever(console: Console) -> None:
+    code = _issued(console, 2)
+    mail = _mails(console)[-1]
+    link = re.findall(r"/n/[\w-]+", mail.get_body(("plain",)).get_content())[0]
+    with httpx.Client(base_url=console.url, trust_env=False) as stranger:
+        page = stranger.get(link)
+        assert page.status_code == 200
+        assert page.headers["referrer-policy"] == "no-referrer"
+        number = _item(console.runtime, code).id
+        assert stranger.get(f"{link}/data/{number}").json()["charts"]["cpu"]["series"]
+        assert stranger.get(f"{link}/data/1").status_code == 404  # another notice's resource
+        assert stranger.get(f"{link}/letter.pdf").content.startswith(b"%PDF")
+        assert stranger.get(f"{link}/files/1").status_code == 404
+        assert stranger.get(link[:-2] + "AA").status_code == 404
+        assert stranger.get(f"/notices/{code}", follow_redirects=False).status_code in (303, 401)
+        assert stranger.post(f"/notices/{code}/items/{number}/answer").status_code in (303, 401)
+
+
+def test_the_boards_pages_show_what_they_should(console: Console, browser: Browser) -> None:
+    with console.client("ops") as ops:
+        for path in ("", "/follow", "/orders", "/ledger", "/deliveries", "/template"):
+            assert ops.get(f"/notices{path}").status_code == 200, path
+        assert ops.get("/notices?file=csv").text.startswith("\ufeff编号")
+        answer = _post(ops, "/notices/draft", verdict="2")
+        assert "未列入" in ops.get(answer.headers["location"]).text
+        saved = _post(ops, "/notices/template", kind="idle", title="函", body="{nothing}")
+        assert "模板有误" in ops.get(saved.headers["location"]).text
+    with console.client("cloud") as cloud:
+        assert cloud.get("/notices").status_code == 403
+        assert cloud.get("/notices/orders").status_code == 200
+    with console.client("czj") as unit:
+        assert unit.get("/notices/follow").status_code == 403
+        assert "站内信" in unit.get("/notices").text
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_pages_fit_their_screen_in_both_languages(
+    console: Console, browser: Browser, width: int, language: str, tmp_path: Path
+) -> None:
+    with console.client("ops", fresh=True) as ops:
+        codes = re.findall(r"TX-\d{4}-\d{4}", ops.get("/notices").text)
+        ops.post("/language", data={"language": language, "next": "/"})
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        context.add_cookies(
+            [{"name": c.name, "value": c.value or "", "url": console.url} for c in ops.cookies.jar]
+        )
+        page = context.new_page()
+        seen = _watch(page)
+        for path in ("/notices", f"/notices/{codes[0]}", "/notices/follow", "/notices/orders",
+                     "/notices/ledger", "/notices/deliveries", "/notices/template"):  # fmt: skip
+            page.goto(console.url + path)
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            _keep(page, f"{path.strip('/').replace('/', '-')}-{width}-{language}")
+        assert seen == []
+        context.close()
+        ops.post("/language", data={"language": "zh", "next": "/"})
+
+
+def _watch(page: Page) -> list[str]:
+    """Errors of scripts and of the content policy, as they come."""
+    seen: list[str] = []
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    page.on("console", lambda line: seen.append(line.text) if line.type == "error" else None)
+    return seen
+
+
+def _keep(page: Page, name: str) -> None:
+    """A picture to look at where a folder is given in PICTURES."""
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
