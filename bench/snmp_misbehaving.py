@@ -60,18 +60,20 @@ async def phase(scheduler, targets, rounds):
     scheduler.assign(targets)
     await asyncio.sleep(3 * interval)  # the first polls read more, and nobody is known to be good
     late.clear()
-    first = held()
+    first, cpu = held(), time.process_time()
     await asyncio.sleep(rounds * interval)
-    return p99(), first, held()
+    used = (time.process_time() - cpu) / (rounds * interval)
+    return p99(), used, first, held()
 async def main():
     empty = held()
     scheduler = Scheduler(load_profiles(), deliver, timing=Timing(waits=(1.0, 2.0), deadline=30.0))
     g, b = assignments(good, "good"), assignments(bad, "bad")
-    one, _, _ = await phase(scheduler, g, alone)
-    two, before, after = await phase(scheduler, g + b, together)
+    one, cpu_one, _, _ = await phase(scheduler, g, alone)
+    two, cpu_two, before, after = await phase(scheduler, g + b, together)
     await scheduler.stop()
     left = held()
     print(json.dumps({"alone_p99_s": one, "together_p99_s": two, "ratio": two / one,
+        "alone_cpu_pct": 100 * cpu_one, "together_cpu_pct": 100 * cpu_two,
         "fds_left": left[0] - empty[0], "rss_mb": after[1], "rss_grown_mb": after[1] - before[1],
         "good_polls": polls, "good_failed": failed, "bad_polls": bad_polls,
         "missed": scheduler.tally.missed}))

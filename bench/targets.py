@@ -98,4 +98,21 @@ TARGETS: tuple[Target, ...] = (
         *("controller_rss", "all_rss_mb", "", "MB"),
         1200.0,
     ),
+    Target(
+        "SNMP: CPU of a poll of ifTable and ifXTable (48 ports), against prometheus-snmp-exporter",
+        *("snmp_poll", "ours_ms", "exporter_ms", "ms"),
+        0.5,
+    ),
+    Target(
+        "SNMP: 1,000 targets × 48 ports (ports, CPU, memory), one poller, snmpd beside it",
+        *("snmp_scale", "round_s", "", "s"),
+        60,
+    ),
+    Target("— RSS of that poller", "snmp_scale", "rss_mb", "", "MB", 120),
+    Target(
+        "SNMP: p99 of 400 good targets beside 102 that misbehave in six ways, against alone",
+        *("snmp_misbehaving", "together_p99_s", "alone_p99_s", "s"),
+        1.1,
+    ),
+    Target("— descriptors left after it", "snmp_misbehaving", "fds_left", "", "", 0),
 )

@@ -36,7 +36,7 @@ class DeviceMemory:
     at_once: dict[str, int] = field(default_factory=dict)
     """Column -> rows at once, where that is not the usual number."""
     absent: dict[str, int] = field(default_factory=dict)
-    """Column that was empty -> polls left before it is asked for again."""
+    """Column that was empty, or table without end -> polls before it is asked for again."""
     engine: EngineMemory = field(default_factory=EngineMemory)
 
     def rows_at_once(self, column: str, usual: int) -> int:
@@ -77,7 +77,7 @@ class Walker:
         self.partial: dict[str, str] = {}
         self._silences = 0
         self._endless: set[str] = set()
-        """Tables one of whose columns had no end; the others are not tried."""
+        """Tables left out: a column had no end, now or at one of the last polls."""
 
     @property
     def given_up(self) -> bool:
@@ -114,7 +114,7 @@ class Walker:
         if self.given_up:
             self._mark(table, "not asked: the device fell silent")
             return rows
-        if table in self._endless or self.memory.skips(oid):
+        if self._left_out(table) or self.memory.skips(oid):
             return rows
         try:
             if self.session.bulk:
@@ -131,6 +131,7 @@ class Walker:
                 self._mark(table, reason)
                 if len(rows) > MAX_ROWS:
                     self._endless.add(table)
+                    self.memory.absent[table] = ABSENT_FOR
             elif not rows:
                 self.memory.absent[oid] = ABSENT_FOR
         if self.session.record is not None:
@@ -214,6 +215,12 @@ class Walker:
                 return reason
             if len(rows) > MAX_ROWS:
                 return f"more than {MAX_ROWS} rows: endless?"
+
+    def _left_out(self, table: str) -> bool:
+        if table not in self._endless and self.memory.skips(table):
+            self._endless.add(table)
+            self._mark(table, "left out: it had no end a while ago")
+        return table in self._endless
 
     def _mark(self, table: str, reason: str) -> None:
         self.partial.setdefault(table, reason)

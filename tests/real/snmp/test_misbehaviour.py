@@ -119,8 +119,12 @@ def test_rows_in_wrong_order_are_kept_and_the_table_is_named() -> None:
 
 def test_an_endless_table_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "MAX_ROWS", 500)
-    poll = ask(switch(4, Manner(endless=True)))
-    assert "endless" in poll.partial["ifTable"]
+    memory = DeviceMemory()
+    first = ask(switch(4, Manner(endless=True)), memory=memory)
+    assert "endless" in first.partial["ifTable"]
+    second = ask(switch(4, Manner(endless=True)), memory=memory)
+    assert "left out" in second.partial["ifTable"]
+    assert second.requests < 5
 
 
 def test_an_endless_table_ends_at_the_deadline_at_the_latest() -> None:
