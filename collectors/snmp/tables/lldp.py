@@ -37,6 +37,7 @@ def parse_neighbours(
 ) -> list[Neighbour]:
     """Index: time mark, local port number, remote index."""
     addresses = _addresses(found.get("address", {}))
+    told = bool(local["id"] or local["descr"])
     neighbours = []
     for index in found["chassis"] or found["name"]:
         parts = index.split(".")
@@ -48,8 +49,8 @@ def parse_neighbours(
             text(local["descr"].get(number)),
         ]
         port = next((port_names[name] for name in names if name in port_names), None)
-        if port is None and number.isdigit() and int(number) in port_names.values():
-            port = int(number)
+        if not told and number.isdigit() and int(number) in port_names.values():
+            port = int(number)  # devices without that table (Junos, FortiOS) number by ifIndex
         neighbours.append(
             Neighbour(
                 local_port=next((name for name in names if name), number),
