@@ -45,7 +45,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "notices.answer": ("unit",),
     "notices.carry_out": ("provider", "ops"),
     "idle.read": READERS,
-    "idle.scan": ("ops", "county_admin"),
+    "idle.scan": ("ops", "system_admin", "county_admin"),
     "idle.policy": ("ops", "system_admin"),
     "findings.read": READERS,
     "findings.acknowledge": ("ops", "engineer", "provider", "county_admin", "unit"),

@@ -92,7 +92,7 @@ def test_words(test: Test, value: float, detail: float, passes: bool) -> Words:
                     f"attached to nothing for {value:g} ≥ {test.days} days",
                 )
             return Words(
-                "在用(已挂载或绑定)" if value == 0 else f"未挂载 {value:g} 天 < {test.days} 天",
+                "在用（已挂载或绑定）" if value == 0 else f"未挂载 {value:g} 天 < {test.days} 天",
                 "attached" if value == 0 else f"detached {value:g} < {test.days} days",
             )
 
@@ -148,10 +148,10 @@ def _conditions(conditions: tuple[Condition, ...]) -> Words:
 def on_what(window_days: int, samples: float, expected: float) -> Words:
     """The data behind it, as in the issue's own example."""
     return Words(
-        f"{window_days} 天,{samples:,.0f}/{expected:,.0f} 个采样",
+        f"{window_days} 天，{samples:,.0f}/{expected:,.0f} 个采样",
         f"{window_days} days, {samples:,.0f} of {expected:,.0f} samples",
     )
 
 
 def joined(parts: list[Words]) -> Words:
-    return Words(",".join(part.zh for part in parts), ", ".join(part.en for part in parts))
+    return Words("，".join(part.zh for part in parts), ", ".join(part.en for part in parts))

@@ -12,7 +12,7 @@ from controller.analysis.figures import Bools, Figures, Floats
 from controller.analysis.measures import statistic
 from controller.analysis.policy import Rule
 from controller.analysis.signals import COMPARISONS, SIGNALS
-from controller.analysis.sizes import GIB, Flavour, smaller
+from controller.analysis.sizes import GIB, Flavour
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ class Fit:
             parts_en.append(f"{signal.en} {name} {shown}".replace("  ", " "))
         text = f"{size.vcpu:g} 核 {size.mem_gib:g} GB"
         english = f"{size.vcpu:g} vCPU {size.mem_gib:g} GB"
-        return Words(f"换为 {text} 后:{','.join(parts_zh)}", f"on {english}: {', '.join(parts_en)}")
+        return Words(
+            f"换为 {text} 后：{'，'.join(parts_zh)}", f"on {english}: {', '.join(parts_en)}"
+        )
 
     def _looked_at(self, index: int) -> Flavour | None:
         at = int(self.index[index])
@@ -116,6 +118,3 @@ def fit_rule(rule: Rule, figures: Figures, flavours: tuple[Flavour, ...]) -> Fit
         nearest = np.where(less, number, nearest)
         index = np.where(holds & (index < 0), number, index)
     return Fit(rule, flavours, values, scale, index, nearest, unknown)
-
-
-__all__ = ["Fit", "fit_rule", "smaller"]

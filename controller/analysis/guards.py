@@ -56,7 +56,7 @@ def exemption(
     if season is None or all(season.holds(look.day(back)) for back in range(window_days)):
         return None
     return Words(
-        f"{season.name_zh}资源,旺季为每年 {season.span};观察的 {window_days} 天不全在旺季内,"
+        f"{season.name_zh}资源，旺季为每年 {season.span}；观察的 {window_days} 天不全在旺季内，"
         "低负载不作为依据",
         f"seasonal ({season.name_en}, {season.span} every year); the {window_days} days looked at "
         "are not all within it",
@@ -74,17 +74,17 @@ def stopped(figures: Figures, guards: Guards, look: Look, window_days: int) -> l
         tag = tag_named(subject.tags, guards.stopped_tags)
         last = float(figures.last_s[index]) if len(figures.last_s) else float("nan")
         if tag is not None:
-            answers[index] = Words(f"登记为已停机(标签“{tag}”)", f"registered as off (“{tag}”)")
+            answers[index] = Words(f"登记为已停机（标签“{tag}”）", f"registered as off (“{tag}”)")
         elif off[index]:
             answers[index] = Words(
-                f"{window_days} 天内 CPU、内存、网络均为 0:已停机",
+                f"{window_days} 天内 CPU、内存、网络均为 0：已停机",
                 f"CPU, memory and network were 0 for {window_days} days: switched off",
             )
         elif not np.isnan(last) and last <= figures.as_of_s - quiet_s - 1:
             days = int((figures.as_of_s - last) // DAY_S)
             answers[index] = Words(
-                f"自 {look.text(last)} 起 {days} 天没有任何数据,此前有数据:已停机"
-                "(如主机实际在运行,请检查采集端)",
+                f"自 {look.text(last)} 起 {days} 天没有任何数据，此前有数据：已停机"
+                "（如主机实际在运行，请检查采集端）",
                 f"no data for {days} days since {look.text(last)}, data before: stopped "
                 "(if it does run, look at its agent)",
             )

@@ -17,7 +17,10 @@ from controller.analysis.measures import signals_of
 from controller.analysis.patterns import in_words, weekly_hours
 from controller.analysis.policy import DaysTest, PatternTest, Policy, Rule, StatisticTest, Test
 from controller.analysis.ruled import HOLDS, HOUR_S, Ruled, signals_used
-from controller.analysis.sizes import Flavour
+from controller.analysis.sizes import Flavour, smaller
+
+HOLDS_PCT = 80.0
+"""How full a smaller size may get by what an idle machine used at its highest."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class Judgement:
         top = float(self.figures.daily["cpu_used_pct"].highest[index, back])
         day = self.look.day(back)
         return Words(
-            f"平时空闲,但月末(季末)使用:{day:%Y-%m-%d} CPU 最高 {amount(top, '%')}",
+            f"平时空闲，但月末（季末）使用：{day:%Y-%m-%d} CPU 最高 {amount(top, '%')}",
             f"idle between, but used at the end of the month: CPU {amount(top, '%')} on "
             f"{day:%Y-%m-%d}",
         )
@@ -137,12 +140,12 @@ class Judgement:
             days = max(0, (self.figures.as_of_s - subject.created_s) // DAY_S)
             least = rule.min_age_days
             answer = Words(
-                f"开通 {days} 天 < {least} 天,暂不判定", f"{days} days old < {least} days"
+                f"开通 {days} 天 < {least} 天，暂不判定", f"{days} days old < {least} days"
             )
         elif ruled.coarse[index]:
             hours = float(self.figures.coarse_s[index]) / HOUR_S
             answer = Words(
-                f"数据粒度为 {hours:g} 小时,粗于规则所需的 5 分钟,无法判定({data.zh})",
+                f"数据粒度为 {hours:g} 小时，粗于规则所需的 5 分钟，无法判定（{data.zh}）",
                 f"the data are of {hours:g} h, coarser than the 5 minutes that the rule needs "
                 f"({data.en})",
             )
@@ -151,12 +154,13 @@ class Judgement:
         elif ruled.unregistered[index]:
             lacks = {"line": Words("带宽", "bandwidth"), "vcpu": Words("CPU 核数", "vCPU")}
             what = lacks[ruled.unregistered[index]]
-            answer = Words(f"登记中没有{what.zh},无法判定", f"the register gives no {what.en}")
+            answer = Words(f"登记中没有{what.zh}，无法判定", f"the register gives no {what.en}")
         elif ruled.fit is not None and ruled.fit.unknown[index]:
-            answer = Words("登记中没有规格(核数、内存),无法判定", "the register gives no size")
+            answer = Words("登记中没有规格（核数、内存），无法判定", "the register gives no size")
         else:
             answer = Words(
-                f"所需状态或数据未知({data.zh})", f"a state or figure needed is unknown ({data.en})"
+                f"所需状态或数据未知（{data.zh}）",
+                f"a state or figure needed is unknown ({data.en})",
             )
         return answer
 
@@ -164,16 +168,16 @@ class Judgement:
         data = on_what(rule.window_days, samples, expected)
         least = self.policy.guards.coverage_pct
         if not expected or not samples:
-            return Words(f"没有所需的数据({data.zh})", f"the data needed are absent ({data.en})")
+            return Words(f"没有所需的数据（{data.zh}）", f"the data needed are absent ({data.en})")
         if 100 * samples >= least * expected:
             hours = samples * STEP_S / HOUR_S
             return Words(
-                f"只有 {hours:.1f} 小时数据 < {rule.min_hours:g} 小时({data.zh})",
+                f"只有 {hours:.1f} 小时数据 < {rule.min_hours:g} 小时（{data.zh}）",
                 f"only {hours:.1f} h of data < {rule.min_hours:g} h ({data.en})",
             )
         share = amount(100 * samples / expected, "%", least)
         return Words(
-            f"数据完整率 {share} < {least:g} %({data.zh})",
+            f"数据完整率 {share} < {least:g} %（{data.zh}）",
             f"data complete {share} < {least:g} % ({data.en})",
         )
 
@@ -190,9 +194,10 @@ class Judgement:
             answer |= _shrunk(subject.vcpu, subject.mem_bytes, size)
             return answer, None
         if rule.action == "shrink":
-            least = min(self.flavours, default=None)
-            if least is not None and subject.vcpu and subject.mem_bytes:
-                answer |= _shrunk(subject.vcpu, subject.mem_bytes, least)
+            least = self._least_size(index, rule)
+            if least is None:
+                return {"action": "review"}, None
+            answer |= _shrunk(subject.vcpu, subject.mem_bytes, least)
         elif rule.action in ("release", "stop"):
             disk = subject.disk_bytes if rule.action == "release" else None
             answer |= _freed(subject.vcpu, subject.mem_bytes, disk)
@@ -200,6 +205,19 @@ class Judgement:
         if rule.action == "release" and ends is not None and cls == "idle":
             return answer | self._held_back(index, ends), self._hold_words(index, ends)
         return answer, None
+
+    def _least_size(self, index: int, rule: Rule) -> Flavour | None:
+        """The smallest size of the list that keeps the window's highest CPU and memory at most
+        ``HOLDS_PCT``; None where there is none, or the present size is not known."""
+        subject = self.figures.subjects[index]
+        if not subject.vcpu or not subject.mem_bytes:
+            return None
+        cpu = self._figure(index, "cpu_used_pct", "max", rule.window_days) * subject.vcpu
+        mem = self._figure(index, "mem_used_pct", "max", rule.window_days) * subject.mem_bytes
+        for size in smaller(self.flavours, subject.vcpu, subject.mem_bytes):
+            if cpu <= HOLDS_PCT * size.vcpu and mem <= HOLDS_PCT * size.mem_bytes:
+                return size
+        return None
 
     def _held_back(self, index: int, ends: guarding.PeriodEnds) -> dict[str, Any]:
         if ends.seen[index] and not ends.busy[index]:
@@ -212,11 +230,11 @@ class Judgement:
         day = ends.wait_until.isoformat()
         if ends.busy[index]:
             return Words(
-                f"{self._busy_at_the_end(index).zh};{day} 前暂不释放",
+                f"{self._busy_at_the_end(index).zh}；{day} 前暂不释放",
                 f"{self._busy_at_the_end(index).en}; not to be released before {day}",
             )
         return Words(
-            f"尚未经过月末,{day} 前暂不释放",
+            f"尚未经过月末，{day} 前暂不释放",
             f"no month's end was seen yet; not to be released before {day}",
         )
 

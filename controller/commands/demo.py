@@ -20,6 +20,7 @@ from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
 from controller.demo import ledger
 from controller.demo import run as demo
+from controller.demo.idle import first_scan
 
 app = typer.Typer()
 
@@ -88,6 +89,7 @@ def _serve(
         _approve_own_agent(api, processes)
         demo.run_agent(processes, data)
         _import_samples(api, fleet.folder / "samples.parquet")
+        console.print(f"闲置判定 · judged: {first_scan(api.post)}")
         console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
         _show(console, api, processes, fleet)
         console.print(

@@ -58,6 +58,8 @@ SHAPES = {
     "public": Shape(7, 26, "day", 0.8, 52, 15),
     "video": Shape(35, 20, "day", 1.0, 63, 90),
     "idle": Shape(0.6, 0.4, "day", 1.0, 9, 0.02),
+    "endonly": Shape(0.7, 0.4, "desk", 1.0, 10, 0.02, month_end=110.0),
+    "strained": Shape(80, 22, "day", 0.95, 82, 60),
     "stopped": Shape(2, 3, "desk", 0.3, 15, 0.1),
 }
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 from controller.demo.history import write_history
+from controller.demo.idle import with_cases, write_volumes
 from controller.demo.registers import write_resources, write_units
 from controller.demo.world import Vm, build_fleet
 
@@ -44,12 +45,13 @@ class Fleet:
     folder: Path
     end: datetime
     days: int
-    vms: list[Vm] = field(default_factory=build_fleet)
+    vms: list[Vm] = field(default_factory=lambda: with_cases(build_fleet()))
 
     def write_registers(self) -> None:
         write_units(self.folder / "units.csv")
         write_resources(self.folder / "resources.csv", self.vms, self.end, grown=False)
         write_resources(self.folder / "enlarged.csv", self.vms, self.end, grown=True)
+        write_volumes(self.folder / "volumes.csv", self.end)
 
     def write_samples(self) -> Iterator[int]:
         """Writes samples.parquet; yields VMs done so far times rows, for a progress bar."""

@@ -87,6 +87,7 @@ def areas(principal: Principal, _: Text, notices: int = 0) -> tuple[Area, ...]:
         Area("units", _("单位用量"), "/units", "building-community"),
         Area("resources", _("资源"), "/resources", "server-2"),
         Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
+        Area("idle", _("闲置判定"), "/idle", "search"),
     ]
     if principal.holds(*MATRIX["notices.read"]):
         found.append(Area("notices", _("闲置与提示函"), "/notices", "file-text", notices))

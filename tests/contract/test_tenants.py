@@ -165,6 +165,10 @@ def test_the_city_sees_both(house: House) -> None:
 
 
 PAGES = [
+    "/idle",
+    "/idle?class=all",
+    "/idle/what-if",
+    "/idle/policies",
     "/units",
     "/resources",
     "/agents",

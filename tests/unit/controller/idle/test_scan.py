@@ -40,7 +40,7 @@ def test_an_idle_machine_is_idle_with_the_figures_that_say_so(unit: World) -> No
     found = verdicts(unit, "idle-standard")["r1"]
     assert found.cls == "idle"
     assert "CPU 峰值 2.1 % < 5 %" in found.reason.zh
-    assert "14 天,4,032/4,032 个采样" in found.reason.zh
+    assert "14 天，4,032/4,032 个采样" in found.reason.zh
     assert "14 days, 4,032 of 4,032 samples" in found.reason.en
     assert (found.samples, found.samples_expected, found.coverage_pct) == (4032, 4032, 100.0)
     assert found.evidence["cpu_peak_pct_max"] == pytest.approx(2.1, abs=1e-4)
@@ -76,7 +76,7 @@ def test_under_ninety_percent_of_the_samples_nothing_is_said(unit: World) -> Non
     put(unit, "r1", np.where(keep, 1.0, np.nan), days=14)
     found = verdicts(unit, "idle-standard")["r1"]
     assert found.cls == "undetermined"
-    assert "数据完整率 88.6 % < 90 %(14 天,3,572/4,032 个采样)" in found.reason.zh
+    assert "数据完整率 88.6 % < 90 %（14 天，3,572/4,032 个采样）" in found.reason.zh
 
 
 def test_a_signal_that_is_missing_makes_no_idle_machine(unit: World) -> None:
@@ -101,7 +101,7 @@ def test_a_daily_mean_is_too_coarse_for_a_peak_but_not_for_a_daily_mean(unit: Wo
     )
     peak = verdicts(unit, "idle-standard")["r1"]
     assert peak.cls == "undetermined"
-    assert "数据粒度为 24 小时,粗于规则所需的 5 分钟" in peak.reason.zh
+    assert "数据粒度为 24 小时，粗于规则所需的 5 分钟" in peak.reason.zh
     assert verdicts(unit, "aws-ta-lowutil")["r1"].cls == "idle"
 
 
@@ -135,7 +135,7 @@ def test_a_young_machine_is_left_alone(unit: World) -> None:
     unit.holding("r1", "A", since=AS_OF - timedelta(days=9))
     put(unit, "r1", 1.0, days=9)
     found = verdicts(unit, "idle-standard")["r1"]
-    assert (found.cls, found.reason.zh) == ("undetermined", "开通 9 天 < 14 天,暂不判定")
+    assert (found.cls, found.reason.zh) == ("undetermined", "开通 9 天 < 14 天，暂不判定")
 
 
 @pytest.mark.parametrize("tag", ["备用", "standby", "重保", "灾备"])
@@ -192,7 +192,7 @@ def test_the_citys_own_rule_takes_a_busy_quarter_end_for_use(unit: World) -> Non
     put(unit, "r1", _month_end(60), days=60)
     found = verdicts(unit, "city")["r1"]
     assert found.cls == "in_use"
-    assert "平时空闲,但月末(季末)使用:2026-03-3" in found.reason.zh
+    assert "平时空闲，但月末（季末）使用：2026-03-3" in found.reason.zh
     assert found.recommendation == {}
 
 
