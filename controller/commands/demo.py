@@ -18,7 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import ledger
+from controller.demo import ledger, notices
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
 
@@ -91,6 +91,7 @@ def _serve(
         _import_samples(api, fleet.folder / "samples.parquet")
         console.print(f"闲置判定 · judged: {first_scan(api.post)}")
         console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
+        console.print(notices.furnish(api, fleet.vms, fleet.folder))
         _show(console, api, processes, fleet)
         console.print(
             f"\n[bold]控制台 · console[/bold]  {address}\n"
