@@ -115,4 +115,9 @@ TARGETS: tuple[Target, ...] = (
         1.1,
     ),
     Target("— descriptors left after it", "snmp_misbehaving", "fds_left", "", "", 0),
+    Target(
+        "1,000 bundles judged against all rules and 8 profiles, two processes",
+        *("judge_bundles", "seconds", "", "s"),
+        60.0,
+    ),
 )

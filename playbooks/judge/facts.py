@@ -115,11 +115,19 @@ class Facts:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._values: dict[str, dict[str, str]] = {}
+        self._lower: dict[str, str] = {}
         self.memory: dict[str, Any] = {}
 
     def text(self, section: str) -> str:
         it = self.bundle.sections.get(section)
         return it.data if it else ""
+
+    def lower(self, section: str) -> str:
+        """The section's text in lower case, once a bundle."""
+        known = self._lower.get(section)
+        if known is None:
+            known = self._lower[section] = self.text(section).lower()
+        return known
 
     def lines(self, section: str) -> Iterator[Line]:
         """Lines with the file they came from, be it headed (``==> f <==``) or numbered (f:3:)."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from playbooks.judge.detectors.base import Detector, Hit, Look, NotChecked
+from playbooks.judge.detectors.hints import hints_of
 from playbooks.judge.expressions import MissingName
 
 MOST_HITS = 40
@@ -17,7 +18,11 @@ def lines(look: Look) -> Iterable[Hit]:
     path = look.parameters.get("path", "")
     for section in look.parameters["in"]:
         text = look.facts.text(section)
+        lower = look.facts.lower(section)
         for pattern in look.parameters["match"] if text else ():
+            hints = hints_of(pattern)
+            if hints and not any(hint in lower for hint in hints):
+                continue
             for match in pattern.finditer(text):
                 line = look.facts.line_at(section, match.start())
                 if path and not line.path.endswith(tuple(path)):
