@@ -381,8 +381,9 @@ sysctl_() {
 sysctl_conf() { say /etc/sysctl.conf /etc/sysctl.d/*.conf /etc/security/limits.conf /etc/security/limits.d/*.conf | grep -v '^[[:space:]]*[#;]' | grep .; }
 cmdline() { cat /proc/cmdline || mark absent; }
 modules() {
-  [ -r /proc/modules ] || { mark absent; return; }
-  cut -d' ' -f1,7 /proc/modules
+  # a kernel built without modules has no such file, and no third party's driver
+  [ -r /proc/version ] || { mark absent; return; }
+  [ -r /proc/modules ] && cut -d' ' -f1,7 /proc/modules
   say /etc/modprobe.d/*.conf | grep -E '^==>|blacklist|install|options' | sed 's/^/conf /'
 }
 timesync() {
@@ -502,7 +503,9 @@ tools() {
   done
   have nmcli && printf 'nmcli_version\t%s\n' "$(nmcli -v 2>/dev/null)"
   for t in python3 python python2 /usr/libexec/platform-python; do
-    have "$t" && printf 'python\t%s\t%s\n' "$t" "$("$t" -V 2>&1 | head -n 1)"
+    have "$t" || continue
+    v=$("$t" -V 2>&1 | head -n 1)
+    case $v in Python*) printf 'python\t%s\t%s\n' "$t" "$v" ;; esac
   done
   return 0
 }
