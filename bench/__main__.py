@@ -30,6 +30,7 @@ PEERS = {
     "prometheus-node-exporter": "prometheus-node-exporter",
     "prometheus-snmp-exporter": "prometheus-snmp-exporter",
     "snmpd": "snmpd",
+    "file": "file",
 }
 MODULES = (*dict.fromkeys(target.module for target in TARGETS), "ingest_store")
 """ingest_store has no target: it is ingest_http without the door, to see which side costs what."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from playbooks.judge.offline_examine import examine
 from playbooks.judge.offline_facts import Facts
 from playbooks.judge.offline_judge import judge
+from playbooks.judge.offline_same import Known
 from playbooks.judge.profiles import Profile
 from playbooks.judge.results import (
     EVALUATED,
@@ -24,7 +26,7 @@ from playbooks.judge.results import (
     worst,
 )
 from playbooks.judge.tree import Walk, shown, size_of
-from playbooks.judge.tree_content import FileSource
+from playbooks.judge.tree_content import FileSource, Unread
 
 _INTERESTING = re.compile(
     rb"\x7fELF|#!|PK\x03\x04|PK\x05\x06|!<arch>\n|\xed\xab\xee\xdb|\x1f\x8b\x08|BZh|\xfd7zXZ\x00"
@@ -32,6 +34,12 @@ _INTERESTING = re.compile(
     rb"|7z\xbc\xaf|Rar!|hsqs|QFI\xfb|KDMV|MSCF|07070[12]"
 )
 _EXAMPLES = 3
+_PACKED = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"!<arch>\ndebian", b"\xed\xab\xee\xdb")
+_LARGE = 256 << 10
+_UNPACKING = 2
+"""Threads: unpacking runs outside Python's lock. More would only cost memory."""
+_AHEAD = 256
+"""Results that may wait for an archive before them; each open one holds a descriptor."""
 Progress = Callable[[int, str], None]
 RULES = {
     "CPU-002": "ELF e_machine",
@@ -170,6 +178,7 @@ class Scan:
         self.walk = Walk(self.root)
         self.tallies = [Tally(profile) for profile in self.profiles]
         self.unreadable = 0
+        self._known = Known()
         self._beside: tuple[str, frozenset[str]] = ("", frozenset())
 
     def entries(self) -> Iterator[tuple[Facts, list[Judgement] | None]]:
@@ -188,6 +197,20 @@ class Scan:
             yield facts, judgements
 
     def _looked(self) -> Iterator[Facts]:
+        """In the walk's order; large archives are unpacked beside it, two at a time."""
+        waiting: deque[Facts | Future[Facts]] = deque()
+        with ThreadPoolExecutor(_UNPACKING) as pool:
+            try:
+                for one in self._begun(pool):
+                    waiting.append(one)
+                    while waiting and (len(waiting) > _AHEAD or _is_done(waiting[0])):
+                        yield _done(waiting.popleft())
+                while waiting:
+                    yield _done(waiting.popleft())
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _begun(self, pool: ThreadPoolExecutor) -> Iterator[Facts | Future[Facts]]:
         paged = any(one.page_size > 4096 and one.arch == "aarch64" for one in self.profiles)
         cut = len(os.path.join(self.root, "")) if os.path.isdir(self.root) else None
         for path, descriptor, head in self.walk.files():
@@ -198,8 +221,11 @@ class Scan:
                 facts.problem(head)
             elif not _worth_a_look(head, name):
                 facts = Facts(path=name)
+            elif head.startswith(_PACKED) and os.fstat(descriptor).st_size > _LARGE:
+                yield pool.submit(_beside, name, os.dup(descriptor), paged, self._known)
+                continue
             else:
-                facts = _examined(name, descriptor, paged)
+                facts = _examined(name, descriptor, paged, self._known)
                 if "prebuilds/" in name and facts.needs:
                     facts.beside = self._builds_beside(path)
             yield facts
@@ -232,16 +258,39 @@ _PLAIN = frozenset({"data", "script", "packed", "archive", "jar", "elf"})
 """Kinds that, with nothing found in them, leave nothing to judge ("elf": a core dump)."""
 
 
+def _is_done(one: Facts | Future[Facts]) -> bool:
+    return isinstance(one, Facts) or one.done()
+
+
+def _done(one: Facts | Future[Facts]) -> Facts:
+    return one if isinstance(one, Facts) else one.result()
+
+
+def _beside(name: str, descriptor: int, paged: bool, known: Known) -> Facts:
+    try:
+        return _examined(name, descriptor, paged, known)
+    finally:
+        os.close(descriptor)
+
+
 def _worth_a_look(head: bytes, name: str) -> bool:
     if _INTERESTING.match(head):
         return True
     return head[257:262] == b"ustar" or (name.endswith(".tar") and len(head) == 512)
 
 
-def _examined(name: str, descriptor: int, paged: bool) -> Facts:
+def _examined(name: str, descriptor: int, paged: bool, known: Known) -> Facts:
     size = size_of(descriptor)
     if size is None:
         facts = Facts(path=name, kind="unreadable")
         facts.problem("no longer a regular file")
         return facts
-    return examine(name, size, FileSource(descriptor, size), find_jemalloc=paged)
+    source = FileSource(descriptor, size)
+    try:
+        mark = known.mark(name, source)
+        facts = known.again(mark, name) or examine(name, size, source, find_jemalloc=paged)
+        known.keep(mark, facts)
+    except Unread as error:  # the disk, at the first read
+        facts = Facts(path=name, kind="unreadable")
+        facts.problem(str(error))
+    return facts

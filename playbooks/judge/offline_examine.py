@@ -54,6 +54,9 @@ def examine(path: str, size: int, source: Source, *, find_jemalloc: bool = False
     except Unread as error:
         facts.problem(str(error))
         facts.kind = "unreadable" if facts.kind == "data" else facts.kind
+    except Exception as error:  # a file that breaks the reader is a result, not the end of a scan
+        facts.problem(f"the scan broke on it: {type(error).__name__}: {error}"[:200])
+        facts.kind = "unreadable" if facts.kind == "data" else facts.kind
     return facts
 
 
@@ -109,6 +112,7 @@ def _read(looking: Looking, content: Content) -> tuple[Elf | None, bool]:
     if elf is None:
         return None, False
     search = looking.find_jemalloc and elf.machine == 183 and elf.kind != "relocatable"
+    search = search and not (elf.go and elf.static)  # Go brings its own allocator
     if elf.whole and not (search and content.size > 1 << 18):
         return elf, False
     try:

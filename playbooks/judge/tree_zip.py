@@ -19,6 +19,7 @@ _END = b"PK\x05\x06"
 _DIRECTORY = b"PK\x01\x02"
 _LOCAL = b"PK\x03\x04"
 _WINDOW = 1 << 16
+_MOST_COMPARED = 4 << 20
 
 
 def is_zip(head: bytes) -> bool:
@@ -50,6 +51,14 @@ def members(source: Source, room: Room) -> Iterator[Content]:
             continue
         wide = _wide(extra, unpacked, packed, offset)
         yield _member(source, room, _text(name, flags), flags, method, wide, shift)
+
+
+def directory(source: Source) -> bytes:
+    """The whole directory, which holds the CRC-32 and size of every member. Raises Unread."""
+    start, size, _ = _directory(source)
+    if size > _MOST_COMPARED:
+        raise Unread("a ZIP directory of more than 4 MiB")
+    return source.at(start, size)
 
 
 def _text(raw: bytes, flags: int) -> str:

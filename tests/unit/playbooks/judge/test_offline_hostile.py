@@ -330,3 +330,22 @@ def test_bad_usage_is_one_line_and_exit_2(
         capsys.readouterr()
         assert main(arguments) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_copies_of_an_archive_are_judged_alike_and_near_copies_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    padding = os.urandom(20_000)
+    first = deflated({"pad.bin": padding, "linux/aarch64/libx.so": elf(ARM), "end": padding})
+    other = deflated({"pad.bin": padding, "linux/aarch64/libx.so": elf(X86), "end": padding})
+    for folder, data in (("a", first), ("b", first), ("c", other), ("d", other)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.jar").write_bytes(data)
+    _, document = scan(tmp_path, capsys)
+    verdicts = {one["host"]: one["verdict"] for one in document["hosts"]}
+    assert verdicts == {
+        "a/x.jar": "ready",
+        "b/x.jar": "ready",
+        "c/x.jar": "conditional",
+        "d/x.jar": "conditional",
+    }
