@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,9 +68,14 @@ def _scan(options: argparse.Namespace) -> int:
     try:
         scan = Scan(existing(options.path), chosen(options.profile), _progress(sys.stderr.isatty()))
         write(scan, options.format, options.output, english=options.en)
-    except (NoProfile, BadUsage, OSError) as error:
-        where = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
-        sys.stderr.write(f"judge: {where}\n")
+    except BrokenPipeError:  # "… | head"
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (what is left in the buffer goes there)
+        return PROBLEMS
+    except OSError as error:
+        sys.stderr.write(f"judge: {error.filename or options.path}: {error.strerror}\n")
+        return BAD_INPUT
+    except (NoProfile, BadUsage) as error:
+        sys.stderr.write(f"judge: {error}\n")
         return BAD_INPUT
     return FINE if scan.verdict is Verdict.READY else PROBLEMS
 

@@ -125,7 +125,9 @@ class Tally:
         problems = [one for one in judgement.results if one.status is Status.FAIL
                     or one.status in UNDECIDED]  # fmt: skip
         for key, result in {_group(one): one for one in problems}.items():
-            self._group(key, result, judgement.asset)
+            place = result.evidence[0].locator if result.evidence else judgement.asset
+            inside = "" if place == judgement.asset else f"!/{place}"
+            self._group(key, result, judgement.asset + inside)
 
     def _group(self, key: tuple[str, str, str, str], result: Result, path: str) -> None:
         group = self.groups.get(key)

@@ -34,7 +34,9 @@ def members(stream: Stream, room: Room) -> Iterator[Content]:
     name, size_by_pax = "", -1
     while True:
         block = stream.read(BLOCK)
-        if len(block) < BLOCK or not block.strip(b"\0"):
+        if len(block) < BLOCK:
+            raise Unread("a tar that ends too early")
+        if not block.strip(b"\0"):
             return
         if not _checksum_agrees(block):
             raise Unread("damaged tar header")

@@ -221,6 +221,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "nested.zip": nested_zip,
     "lying.jar": lying_jar,
     "cut.jar": lambda: deflated({"a.so": elf(X86)})[:-30],
+    "cut.tar": lambda: tarred({"a": elf(ARM), "b": elf(X86) * 50})[:9000],
     "cut.tar.gz": lambda: tarred({"a": elf(X86) * 50}, "w:gz")[:-40],
     "noise.tar.xz": lambda: b"\xfd7zXZ\x00" + os.urandom(2000),
     "noise.zip": lambda: b"PK\x03\x04" + os.urandom(2000),
