@@ -12,6 +12,7 @@ from controller.web.freshness import Memory
 from controller.web.pages import (
     account,
     agents,
+    allocation,
     data,
     idle,
     ipv6,
@@ -22,17 +23,26 @@ from controller.web.pages import (
     platform_import,
     platform_imports,
     platform_source,
+    pools,
     published,
     reconciliation,
     resources,
     system,
+    systems,
+    unclaimed,
     unit,
+    unit_register,
     units,
 )
 from controller.web.render import STATIC
 from controller.web.reports import Reports
 
 PAGES = (
+    unit_register,
+    systems,
+    allocation,
+    pools,
+    unclaimed,
     account,
     overview,
     units,

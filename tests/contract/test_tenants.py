@@ -177,6 +177,11 @@ PAGES = [
     "/ledger/pending?state=",
     "/ledger/months",
     "/ipv6",
+    "/registers/units",
+    "/registers/systems",
+    "/registers/due",
+    "/registers/allocations",
+    "/registers/unclaimed",
 ]
 THEIR_PAGES = [
     "/units/{x}",

@@ -52,18 +52,18 @@ def test_a_forged_message_is_none(value: str) -> None:
     [
         (
             "ops",
-            ["overview", "units", "resources", "ledger", "idle", "notices", "ipv6"],
+            ["overview", "units", "resources", "registers", "ledger", "idle", "notices", "ipv6"],
             ["agents", "system"],
         ),
         (
             "unit",
-            ["overview", "units", "resources", "ledger", "idle", "notices", "ipv6"],
+            ["overview", "units", "resources", "registers", "ledger", "idle", "notices", "ipv6"],
             ["agents"],
         ),
         ("security_admin", [], ["system"]),
         (
             "auditor",
-            ["overview", "units", "resources", "ledger", "idle", "notices", "ipv6"],
+            ["overview", "units", "resources", "registers", "ledger", "idle", "notices", "ipv6"],
             ["agents", "system"],
         ),
     ],
