@@ -27,6 +27,8 @@ from .target import Community, Credential, Target, TargetError, User
 from .values import Value
 
 T = TypeVar("T")
+FRESH_S = 100.0
+"""A device refuses SNMPv3 requests 150 s after its time was learnt (RFC 3414): learn it again."""
 AFTER_GARBAGE_S = 0.2
 """How long a proper answer is still waited for after one that could not be decoded."""
 LARGEST = 65_535
@@ -130,6 +132,7 @@ class Session:
         self._engine = engine or EngineMemory()
         self._waiting: asyncio.Future[Any] | None = None
         self._until = 0.0
+        self._stale = float("inf")
         self.record: dict[str, Value] | None = None
         """Set to a dict to keep everything that is read (for recordings)."""
 
@@ -213,6 +216,7 @@ class Session:
         Raises:
             Empty: end of the view, or the device could not fit the answer.
         """
+        await self._keep_fresh()
         return await self._ask(
             lambda: self._socket.send_get_bulk(at), lambda: self._socket.recv_get_bulk(at), waits
         )
@@ -223,6 +227,7 @@ class Session:
         Raises:
             Empty: the subtree ended.
         """
+        await self._keep_fresh()
         return await self._ask(
             lambda: self._socket.send_get_next(at), lambda: self._socket.recv_get_next(at), waits
         )
@@ -372,11 +377,17 @@ class Session:
             )
             engine.engine_id = self._socket.get_engine_id()
         if user.auth_password:
+            self._stale = 0.0
             try:
-                await self._ask(self._send_refresh, self._received_refresh)
+                await self._keep_fresh()
             except SnmpProblem:
                 engine.engine_id = b""  # another device answers there now? look again next time
                 raise
+
+    async def _keep_fresh(self) -> None:
+        if monotonic() > self._stale:
+            self._stale = monotonic() + FRESH_S
+            await self._ask(self._send_refresh, self._received_refresh)
 
 
 @dataclass(frozen=True, slots=True)

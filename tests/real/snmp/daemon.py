@@ -49,6 +49,8 @@ def snmpd(folder: Path, more: str = "") -> Iterator[Snmpd]:
     for name, auth, priv in USERS:
         lines.append(f"createUser {name} {auth} {AUTH_WORD} {priv} {PRIV_WORD}")
         lines.append(f"rouser {name} priv")
+    lines += [f"createUser signed SHA-256 {AUTH_WORD}", "rouser signed auth"]
+    lines += ["createUser open", "rouser open noauth"]
     config = folder / "snmpd.conf"
     config.write_text("\n".join(lines) + "\n")
     address = f"udp:127.0.0.1:{port4},udp6:[::1]:{port6}"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from collectors.snmp import session
 from collectors.snmp.device import DevicePoll
 from collectors.snmp.poll import poll_once
 from collectors.snmp.profile import load_profiles
@@ -48,6 +49,8 @@ CREDENTIALS = [
     pytest.param(user("sha256", "SHA-256", "AES-256"), id="SHA-256/AES-256"),
     pytest.param(user("sha512", "SHA-512", "AES-192"), id="SHA-512/AES-192"),
     pytest.param(user("short", "SHA-1", "AES-256"), id="SHA-1/AES-256 stretched"),
+    pytest.param(User(name="signed", auth_password=AUTH_WORD), id="authNoPriv"),
+    pytest.param(User(name="open"), id="noAuthNoPriv"),
 ]
 
 
@@ -70,6 +73,17 @@ def test_every_credential_works_over_ipv4_and_ipv6(
     assert loopback.counter_bits == (32 if credential == CREDENTIALS[1].values[0] else 64)
     assert poll.memory[0].total_bytes == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert "127.0.0.1" in {one.address for one in poll.ip_addresses}
+
+
+def test_a_long_v3_poll_learns_the_time_of_the_device_again(
+    agent: Snmpd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = ask(Target("127.0.0.1", agent.port4), user("sha256", "SHA-256", "AES-256"))
+    monkeypatch.setattr(session, "FRESH_S", 0.0)
+    always = ask(Target("127.0.0.1", agent.port4), user("sha256", "SHA-256", "AES-256"))
+    assert always.error == ""
+    assert always.partial == {}
+    assert always.requests > 1.5 * once.requests
 
 
 def test_the_second_poll_of_a_v3_device_needs_no_discovery(agent: Snmpd) -> None:
