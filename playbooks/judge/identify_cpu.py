@@ -78,6 +78,7 @@ PARTS = {
     (0x46, 0x001): "A64FX",
 }
 _FOREIGN_ARM_CORES = frozenset({0xD0C, 0xD40, 0xD4F})
+_FOREIGN_ARM_NAMES = frozenset({"Neoverse-N1", "Neoverse-V1", "Neoverse-V2"})
 """Arm's server cores that no domestic chip is known to use."""
 _DOMESTIC = frozenset({"HiSilicon", "Phytium", "Hygon", "Zhaoxin", "Loongson", "Sunway", "T-Head"})
 _OPEN = frozenset({"ARM", "Samsung"})
@@ -239,8 +240,8 @@ def _who(
     if vendor in _DOMESTIC:
         return vendor, model, True
     if vendor in _OPEN:
-        domestic = False if told.number("cpu part") in _FOREIGN_ARM_CORES else None
-        return vendor, model, domestic
+        foreign = told.number("cpu part") in _FOREIGN_ARM_CORES or model in _FOREIGN_ARM_NAMES
+        return vendor, model, False if foreign else None
     if re.search(r"qemu|virtual cpu|common kvm|jintide|津逮", " ".join(names), re.IGNORECASE):
         return vendor, model, None  # a made-up processor, or a foreign core in a domestic package
     return vendor, model, False
@@ -308,7 +309,7 @@ def _hexadecimal(text: str) -> int:
 
 _SAID = {
     "HiSilicon": r"(?:kunpeng|鲲鹏)[ -]?\d{3}[\w -]*",
-    "Phytium": r"(?:phytium|飞腾)[ ,]*(?!corp|tech)[\w+/-]+(?: \w+)?|\bft-?[12][05]00\S*",
+    "Phytium": r"(?:phytium|飞腾)[ ,]*(?!corp|tech|ftc)[\w+/-]+(?: \w+)?|\bft-?[12][05]00\S*",
     "Hygon": r"c86[ -](?:\d{4}\w*|\d+g)(?: \(opn:\w+\))?",
     "Zhaoxin": r"(?:kaisheng|kaixian|开胜|开先)[ -][\w+/-]+(?: c\d{4})?|\bk[hx]-\w+",
     "Loongson": r"[23][abcde]-?\d{3,4}[a-z]?[\w-]*",
@@ -331,8 +332,13 @@ def _model(vendor: str, names: list[str], told: _Told, arch: str | None) -> str 
         best = max(said, key=lambda name: len(re.sub(r"\D", "", name)))
         return _tidy(vendor, best)
     if vendor == "HiSilicon" and arch == "aarch64" and not told.number("cpu part"):
-        return "Kunpeng 920" if not names else None  # by its set of features
+        flags = frozenset(told.first("flags").lower().split())
+        by_features = flags >= _KUNPENG_920 and not flags & _NOT_KUNPENG_920
+        return "Kunpeng 920" if by_features and not names else None
     part = PARTS.get((told.number("cpu implementer"), told.number("cpu part")))
+    core = re.search(r"\bftc(\d{3})\b", " ".join(names), re.IGNORECASE)
+    if vendor == "Phytium" and core:  # lscpu names the core, not the chip
+        part = PARTS.get((0x70, int(core[1], 16)), part)
     if part and "S2500" in part:
         cores = max(told.processors, told.number("core(s) per socket"))
         return "S2500 (core FTC663)" if cores > 8 else part

@@ -236,7 +236,8 @@ def _longer(number: str, lines: Iterable[str], ident: str) -> str:
 def _name(
     ident: str, told: Mapping[str, str], lines: Iterable[str], lsb: Mapping[str, str]
 ) -> str | None:
-    name = told.get("NAME") or told.get("PRETTY_NAME") or next(iter(lines), "")
+    name = told.get("NAME", "") if told.get("NAME", "").lower() != "uos" else ""
+    name = name or told.get("PRETTY_NAME") or next(iter(lines), "")
     name = name or lsb.get("DISTRIB_DESCRIPTION", "") or lsb.get("DISTRIB_ID", "")
     name = re.sub(r"\s+release\b.*$", "", name, flags=re.IGNORECASE)
     if not (ident == "bclinux" or name.lower() == ident):
@@ -270,6 +271,8 @@ def _package_manager(  # noqa: PLR0911 (a decision list)
         return "dnf" if pack and int(pack[1]) >= 8 else "yum" if pack else None
     if branch == "openeuler" or ident in ("alinux", "tlinux", "hce"):
         return "yum" if ident in ("alinux", "tlinux") and 0 < major < 3 else "dnf"
+    if ident == "cgsl":  # counts its own majors; 6 is of the generation of EL 8
+        return "dnf" if major >= 6 else "yum"
     if ident in ("tencentos", "opencloudos", "velinux"):
         return "dnf" if major >= 3 else "yum"
     if ident == "kos":

@@ -100,6 +100,25 @@ def test_an_old_lscpu_of_a_kunpeng_is_told_by_its_set_of_features() -> None:
     assert identify_cpu(None, lscpu.replace("fcma", "fcma lrcpc"), None).vendor is None
 
 
+@pytest.mark.parametrize(
+    ("name", "cores", "vendor", "model", "domestic"),
+    [
+        ("Neoverse-N1", 64, "ARM", "Neoverse-N1", False),
+        ("Cortex-A72", 32, "ARM", "Cortex-A72", None),
+        ("FTC663", 64, "Phytium", "S2500 (core FTC663)", True),
+        ("FTC663", 8, "Phytium", "FTC663 (S2500, D2000 or FT-2000/4)", True),
+        ("FTC662", 64, "Phytium", "FT-2000 family (core FTC662)", True),
+        ("-", 48, "HiSilicon", None, True),
+    ],
+)
+def test_lscpu_may_name_the_core_and_not_the_chip(
+    name: str, cores: int, vendor: str, model: str | None, domestic: bool | None
+) -> None:
+    lscpu = f"Architecture: aarch64\nVendor ID: {vendor}\nModel name: {name}\n"
+    cpu = identify_cpu(None, lscpu + f"Core(s) per socket: {cores}\n", None)
+    assert (cpu.vendor, cpu.model, cpu.domestic) == (vendor, model, domestic)
+
+
 def test_armv8_0_features_alone_tell_no_vendor() -> None:
     cpu = identify_cpu(None, "Architecture: aarch64\nFlags: fp asimd aes crc32 cpuid\n", None)
     assert cpu == Cpu(arch="aarch64", flags=frozenset(["fp", "asimd", "aes", "crc32", "cpuid"]))

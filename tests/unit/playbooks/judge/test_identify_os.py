@@ -81,6 +81,12 @@ def test_a_domestic_rpm_system_is_told_with_its_line(
     assert (system.lineage, system.package_manager, system.domestic) == ("RedHat", "dnf", True)
 
 
+def test_the_uos_desktop_is_named_by_its_pretty_name() -> None:
+    told = 'NAME="uos"\nPRETTY_NAME="UnionTech OS Desktop 20 Pro"\nVERSION_ID="20"\nID=uos\n'
+    system = identify_os(told, {})
+    assert (system.name, system.package_manager) == ("UnionTech OS Desktop 20 Pro", "apt")
+
+
 def test_ubuntu_is_foreign_and_ubuntu_kylin_is_undecided() -> None:
     assert identify_os('NAME="Ubuntu"\nID=ubuntu\nVERSION_ID="22.04"', {}).domestic is False
     kylin = identify_os('NAME="Ubuntu Kylin"\nID=ubuntu\nVERSION_ID="22.04"', {})
