@@ -91,7 +91,7 @@ def areas(principal: Principal, _: Text, notices: int = 0) -> tuple[Area, ...]:
         Area("idle", _("闲置判定"), "/idle", "search"),
     ]
     if principal.holds(*MATRIX["notices.read"]):
-        found.append(Area("notices", _("闲置与提示函"), "/notices", "file-text", notices))
+        found.append(Area("notices", _("提示函"), "/notices", "file-text", notices))
     elif principal.holds(*MATRIX["notices.carry_out"]):
         found.append(Area("notices", _("处置指令"), "/notices/orders", "file-text", notices))
     found.append(Area("ipv6", "IPv6", "/ipv6", "world"))

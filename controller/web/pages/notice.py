@@ -350,7 +350,13 @@ async def upload(code: str, view: NoticesManager, kind: str = "scan") -> Redirec
             view, _path(code), done, lambda desk: office.add_file(desk, code, kind, name, content)
         )
 
-    return await run_in_threadpool(store)
+    answer = await run_in_threadpool(store)
+    if "hx-request" in view.request.headers:
+        # The script would follow a redirect within the page; this makes the browser go there.
+        answer.headers["HX-Redirect"] = answer.headers["location"]
+        del answer.headers["location"]
+        answer.status_code = 200
+    return answer
 
 
 @router.get("/notices/{code}/letter.{form}")

@@ -82,8 +82,7 @@ def facts(item: ItemView, _: Text) -> tuple[Fact, ...]:
         found.append(Fact(_("依据条款"), item.policy_clause))
     for name, value in list(item.evidence.items())[:12]:
         if isinstance(value, (int, float, str)):
-            text = f"{value:.4g}" if isinstance(value, float) else str(value)
-            found.append(Fact(name, text[:80]))
+            found.append(Fact(*words.evidence(name, value, _)))
     return tuple(found)
 
 

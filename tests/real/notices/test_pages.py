@@ -176,6 +176,33 @@ def test_the_boards_pages_show_what_they_should(console: Console, browser: Brows
         assert "站内信" in unit.get("/notices").text
 
 
+def test_the_scan_is_uploaded_from_the_page_by_hand(
+    console: Console, browser: Browser, tmp_path: Path
+) -> None:
+    with console.client("ops") as ops:
+        _post(ops, "/notices/draft", verdict="3")
+        code = re.findall(r"TX-\d{4}-\d{4}", ops.get("/notices?state=draft").text)[0]
+        _post(ops, f"/notices/{code}/act", act="review", person="王核")
+        _post(ops, f"/notices/{code}/act", act="sign", person="赵签")
+        context = browser.new_context()
+        context.add_cookies(
+            [{"name": c.name, "value": c.value or "", "url": console.url} for c in ops.cookies.jar]
+        )
+        page = context.new_page()
+        page.goto(f"{console.url}/notices/{code}")
+        scan = tmp_path / "盖章.pdf"
+        scan.write_bytes(PDF)
+        page.set_input_files("input[type=file]", scan)
+        page.get_by_text("上传扫描件").click()
+        page.wait_for_selector("text=盖章扫描件已上传")
+        assert page.get_by_role("link", name="盖章.pdf").count() == 1
+        page.locator("summary", has_text="登记发文").click()
+        page.fill("[name=number]", "市数函〔2026〕3号")
+        page.locator("details[open] button[type=submit]").click()
+        page.wait_for_selector("text=已发文，办理中")
+        context.close()
+
+
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_pages_fit_their_screen_in_both_languages(
