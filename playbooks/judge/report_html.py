@@ -16,7 +16,8 @@ padding:0 1rem;color:#1f2933}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #d9e2ec}
 table{border-collapse:collapse;width:100%;margin:.6rem 0}
 th,td{border:1px solid #d9e2ec;padding:.35rem .6rem;text-align:left;vertical-align:top}
-th{background:#f0f4f8}code{word-break:break-all;font-size:12px}
+th{background:#f0f4f8;white-space:nowrap}.B,.M,.m,.i,.state{white-space:nowrap}
+code{word-break:break-all;font-size:12px}
 .ready{color:#1b7f4b}.conditional{color:#b7791f}.not_ready{color:#c53030}.unknown{color:#52606d}
 .B{color:#c53030;font-weight:600}.M{color:#b7791f}.note{color:#52606d;font-size:12px}
 @media print{body{margin:0;max-width:none}h2{break-after:avoid}tr{break-inside:avoid}}
@@ -115,7 +116,8 @@ def _row(it: Result, rule: Rule) -> str:
     fix = escape(rule.fix_zh) if it.status is Status.FAIL else escape(it.reason)
     return (
         f'<tr><td class="{it.severity.value}">{SEVERITY_ZH[it.severity]}</td>'
-        f"<td>{it.rule}<br>{escape(rule.title_zh)}</td><td>{state}</td>"
+        f"<td>{it.rule}<br>{escape(rule.title_zh)}</td>"
+        f'<td class="state">{state}</td>'
         f"<td>{escape(it.subject)}<br>{evidence}</td><td>{fix}{note}</td></tr>"
     )
 
