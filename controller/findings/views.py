@@ -185,6 +185,16 @@ def summary(session: Session, scope: Scope, now: datetime) -> Summary:
     )
 
 
+def waiting(session: Session, scope: Scope) -> int:
+    """Findings graver than minor that nobody has acknowledged; for a badge."""
+    statement = select(func.count(col(Finding.id))).where(
+        col(Finding.state) == "open",
+        col(Finding.severity).in_(("critical", "major")),
+        col(Finding.hidden_by) == "",
+    )
+    return session.scalar(scope.limit(statement, Finding.unit_id)) or 0
+
+
 def by_code(session: Session, scope: Scope, state: str = "unresolved") -> list[tuple[str, int]]:
     """(code, findings not hidden) in scope, most first."""
     statement = select(col(Finding.code), func.count()).where(col(Finding.hidden_by) == "")

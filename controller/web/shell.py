@@ -78,8 +78,8 @@ class Shell:
     request_id: str
 
 
-def areas(principal: Principal, _: Text, notices: int = 0) -> tuple[Area, ...]:
-    """The areas of the main job that this person may open; ``notices`` wait for them."""
+def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) -> tuple[Area, ...]:
+    """The areas of the main job that this person may open; ``notices`` and ``findings`` wait."""
     if not principal.holds(*MATRIX["usage.read"]):
         return ()
     found = [
@@ -87,6 +87,13 @@ def areas(principal: Principal, _: Text, notices: int = 0) -> tuple[Area, ...]:
         Area("units", _("单位用量"), "/units", "building-community"),
         Area("resources", _("资源"), "/resources", "server-2"),
         Area("registers", _("登记台账"), "/registers/units", "file-text"),
+        Area(
+            "patrol",
+            _("巡查"),
+            "/patrol" if principal.holds(*MATRIX["patrol.read"]) else "/findings",
+            "search",
+            findings,
+        ),
         Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
         Area("idle", _("闲置判定"), "/idle", "search"),
     ]

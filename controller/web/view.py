@@ -27,6 +27,7 @@ from controller.access.principal import Principal
 from controller.access.roles import BOUND
 from controller.access.scope import Scope
 from controller.errors import request_id
+from controller.findings.views import waiting
 from controller.notices.desk import Desk
 from controller.notices.queries import waiting_for
 from controller.runtime import Runtime
@@ -99,7 +100,9 @@ class View:
             title=crumbs[-1].label,
             principal=self.principal,
             csrf=self.principal.csrf,
-            areas=shell.areas(self.principal, self.text, self._waiting_notices()),
+            areas=shell.areas(
+                self.principal, self.text, self._waiting_notices(), self._waiting_findings()
+            ),
             admin_areas=shell.admin_areas(self.principal, self._waiting_agents(), self.text),
             active=active,
             crumbs=tuple(crumbs),
@@ -130,6 +133,13 @@ class View:
         if not self.may("agents.manage"):
             return 0
         return freshness.agent_counts(self.runtime, self.scope, self.now).waiting
+
+    def _waiting_findings(self) -> int:
+        """Grave findings that nobody has acknowledged."""
+        if not self.may("findings.acknowledge"):
+            return 0
+        with self.runtime.database.read() as session:
+            return waiting(session, self.scope)
 
     def fragment(self, context: render.Context) -> HTMLResponse:
         """A piece of a page that is fetched after it; its template has no ``shell``."""

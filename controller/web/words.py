@@ -106,6 +106,17 @@ def action(code: str, _: Text) -> str:
         "samples.import": _("导入历史数据"),
         "samples.write": _("写入数据"),
         "serve.start": _("系统启动"),
+        "finding.acknowledge": _("确认问题"),
+        "finding.assign": _("指派问题"),
+        "finding.note": _("备注问题"),
+        "finding.resolve": _("标记问题消除"),
+        "finding.hand_over": _("交接班"),
+        "finding.suppress": _("新建抑制窗口"),
+        "finding.unsuppress": _("结束抑制窗口"),
+        "patrol.run": _("发起巡查"),
+        "patrol.plan": _("修订巡查方案"),
+        "patrol.sign": _("签名巡查记录"),
+        "patrol.drill": _("记录应急演练"),
         "holding.correct": _("更正归属与分配"),
     }
     return words.get(code, code)
