@@ -18,7 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import ledger, notices
+from controller.demo import ledger, papers
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
 
@@ -77,6 +77,7 @@ def _serve(
             "生成演示数据 · inventing history", total=len(fleet.vms) * days * 288
         )
         fleet.write_registers()
+        papers.write_papers(fleet.folder, fleet.vms, fleet.end)
         for rows in fleet.write_samples():
             bar.advance(history, rows)
         bar.update(history, completed=len(fleet.vms) * days * 288)
@@ -91,7 +92,6 @@ def _serve(
         _import_samples(api, fleet.folder / "samples.parquet")
         console.print(f"闲置判定 · judged: {first_scan(api.post)}")
         console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
-        console.print(notices.furnish(api, fleet.vms, fleet.folder))
         _show(console, api, processes, fleet)
         console.print(
             f"\n[bold]控制台 · console[/bold]  {address}\n"
@@ -118,6 +118,12 @@ def _import_registers(console: Console, api: Api, fleet: demo.Fleet) -> None:
         console.print(
             f"导入 · imported {name}.csv: 新增 {outcome['created']}, 更新 {outcome['updated']}"
         )
+
+    for name in papers.FILES:
+        outcome = api.post_file(f"/api/v1/import/{name}", fleet.folder / f"papers-{name}.csv")
+        if not outcome["imported"]:
+            raise demo.DemoError(f"import of papers-{name}.csv refused: {outcome['errors'][:1]}")
+    papers.tell(api, fleet.vms, fleet.end)
 
 
 def _enrolment_token(api: Api) -> str:

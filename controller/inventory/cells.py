@@ -82,7 +82,10 @@ def parse_email(cell: Cell) -> str:
     text = parse_code(cell, 254).removeprefix("mailto:")
     if not re.fullmatch(r"[^@\s,;]+@[^@\s,;]+", text):
         raise BadCellError(
-            f"{shown(cell)!r} is no e-mail address: one address, like name@example.cn"
+            say(
+                f"{shown(cell)!r} is no e-mail address: one address, like name@example.cn",
+                f"“{shown(cell)}”不是电子邮箱：请填写一个，如 name@example.cn",
+            )
         )
     return text
 
@@ -94,7 +97,12 @@ def parse_phone(cell: Cell) -> str:
 def parse_number(cell: Cell, units: Mapping[str, float]) -> float:
     """A number ≥ 0; ``units`` are the words that may follow it, with their factor."""
     if isinstance(cell, bool | datetime):
-        raise BadCellError(f"{shown(cell)!r} is no number: write digits, e.g. 8")
+        raise BadCellError(
+            say(
+                f"{shown(cell)!r} is no number: write digits, e.g. 8",
+                f"“{shown(cell)}”不是数字：请填写数字，如 8",
+            )
+        )
     if isinstance(cell, float):
         number, factor = cell, 1.0
     else:
@@ -103,13 +111,22 @@ def parse_number(cell: Cell, units: Mapping[str, float]) -> float:
         if match is None or (word not in units and word):
             allowed = ", ".join(units)
             raise BadCellError(
-                f"{shown(cell)!r} is no number: write digits, e.g. 8"
-                + (f", with nothing or one of {allowed} behind" if allowed else "")
+                say(
+                    f"{shown(cell)!r} is no number: write digits, e.g. 8"
+                    + (f", with nothing or one of {allowed} behind" if allowed else ""),
+                    f"“{shown(cell)}”不是数字：请填写数字，如 8"
+                    + (f"，后面可带 {allowed}" if allowed else ""),
+                )
             )
         number, factor = float(match[1]), units.get(word, 1.0)
     value = number * factor
     if not 0 <= value < 1e9:
-        raise BadCellError(f"{shown(cell)!r} is out of range: 0 to 1,000,000,000")
+        raise BadCellError(
+            say(
+                f"{shown(cell)!r} is out of range: 0 to 1,000,000,000",
+                f"“{shown(cell)}”超出范围：应在 0 至 10 亿之间",
+            )
+        )
     return value
 
 
@@ -129,7 +146,12 @@ def parse_moment(cell: Cell) -> datetime:
         text = narrow(cell)
         moment = _from_number(float(text)) if re.fullmatch(r"\d+(\.\d+)?", text) else _parse(text)
     if not 1990 <= moment.year <= 2100:
-        raise BadCellError(f"{shown(cell)!r} is not between 1990 and 2100: check the year")
+        raise BadCellError(
+            say(
+                f"{shown(cell)!r} is not between 1990 and 2100: check the year",
+                f"“{shown(cell)}”不在 1990 至 2100 年之间：请核对年份",
+            )
+        )
     return moment.astimezone(UTC)
 
 
@@ -143,7 +165,10 @@ def parse_addresses(cell: Cell) -> list[str]:
             kept[str(ip_address(part.split("/")[0]))] = None
         except ValueError:
             raise BadCellError(
-                f"{shown(part)!r} is no IP address: write e.g. 10.1.2.3, several with commas"
+                say(
+                    f"{shown(part)!r} is no IP address: write e.g. 10.1.2.3, several with commas",
+                    f"“{shown(part)}”不是 IP 地址：请填写如 10.1.2.3，多个用逗号分隔",
+                )
             ) from None
     if len(",".join(kept)) > ADDRESSES_LENGTH:
         raise BadCellError(f"holds {len(kept)} addresses, too many to keep: name the main ones")
@@ -238,8 +263,20 @@ def parse_choice(cell: Cell, words: Mapping[str, str]) -> str:
     """One of a fixed set; ``words`` are the folded spellings and what each means."""
     found = words.get(fold(_as_text(cell)))
     if found is None:
-        known = ", ".join(dict.fromkeys(words.values()))
-        raise BadCellError(f"{shown(cell)!r} is not known: use one of {known}")
+        kinds = list(dict.fromkeys(words.values()))
+        chinese = [
+            next(
+                (word for word, kind in words.items() if kind == each and not word.isascii()), each
+            )
+            for each in kinds
+        ]
+        raise BadCellError(
+            say(
+                f"{shown(cell)!r} is not known: use one of "
+                + ", ".join(f"{kind} ({zh})" for kind, zh in zip(kinds, chinese, strict=True)),
+                f"“{shown(cell)}”无法识别：请填写 " + "、".join(chinese) + " 之一",
+            )
+        )
     return found
 
 
@@ -289,8 +326,16 @@ def _build(match: re.Match[str], text: str) -> datetime:
             tzinfo=tzinfo,
         )
     except ValueError:
-        raise BadCellError(f"{shown(text)!r} is no day or time that exists: correct it") from None
+        raise BadCellError(
+            say(
+                f"{shown(text)!r} is no day or time that exists: correct it",
+                f"“{shown(text)}”不是存在的日期：请更正",
+            )
+        ) from None
 
 
 def _not_a_date(cell: Cell) -> str:
-    return f"{shown(cell)!r} is no date: write e.g. 2026-11-03"
+    return say(
+        f"{shown(cell)!r} is no date: write e.g. 2026-11-03",
+        f"“{shown(cell)}”不是日期：请填写如 2026-11-03",
+    )

@@ -14,6 +14,7 @@ from controller.inventory.dated import EVER
 from controller.inventory.holdings import Held, Holdings, canonical, read_holdings, write_holdings
 from controller.inventory.matching import uuid_variants
 from controller.inventory.places import PlaceIds
+from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import Resource
 from controller.inventory.timeline import Span, change, fit, nearest
@@ -214,7 +215,12 @@ def _grouped(table: Table, known: _Known) -> Iterator[tuple[str, list[Record]]]:
             code = match.code if match else uuid or ""
             if not code:
                 table.refuse(
-                    record, "code", "the code is missing: give it, or the UUID of the instance"
+                    record,
+                    "code",
+                    say(
+                        "the code is missing: give it, or the UUID of the instance",
+                        "缺少编码：请填写编码或实例UUID",
+                    ),
                 )
         if not code:
             continue
@@ -228,8 +234,11 @@ def _grouped(table: Table, known: _Known) -> Iterator[tuple[str, list[Record]]]:
                 table.refuse(
                     record,
                     "code",
-                    f"{code!r} stands in row {other.row} already: remove one, or give each row "
-                    "the date since when it holds",
+                    say(
+                        f"{code!r} stands in row {other.row} already: remove one, or give each "
+                        "row the date since when it holds",
+                        f"编码与第 {other.row} 行重复：请删除一行，或为每行填写归属起始日期",
+                    ),
                 )
                 break
         group.append(record)
@@ -246,7 +255,12 @@ def _check_complete(table: Table, code: str, record: Record, known: _Known) -> N
         return
     for name, key in (("name", "name"), ("unit", "unit_id")):
         if not record.values.get(key) and name not in record.failed:
-            table.refuse(record, name, f"the {name} of the new resource {code!r} is missing")
+            zh = "名称" if name == "name" else "单位（不知归属可填“待认领”）"
+            table.refuse(
+                record,
+                name,
+                say(f"the {name} of the new resource {code!r} is missing", f"新资源缺少{zh}"),
+            )
 
 
 def _check_uuid(table: Table, record: Record, uuid_rows: dict[str, Record]) -> None:

@@ -11,6 +11,7 @@ row that is not empty. A date is ``{"d": ISO 8601}``; a file that cannot be read
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import zipfile
@@ -69,8 +70,14 @@ def _check_container(file: BinaryIO) -> None:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
             inflated = sum(entry.file_size for entry in archive.infolist())
+            empty = None if inflated > INFLATED_BYTES else _cell_without_value(archive)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         raise UnreadableError("is cut off or damaged: save it again as .xlsx") from None
+    if empty:
+        raise UnreadableError(
+            f"has {empty}: open it in a spreadsheet program, put the value in its place, and "
+            "save it again"
+        )
     if "xl/workbook.xml" not in names and not any(
         name.startswith("xl/worksheets/") for name in names
     ):
@@ -79,6 +86,32 @@ def _check_container(file: BinaryIO) -> None:
         raise UnreadableError(
             f"would inflate to {inflated // 2**20} MB: that is no register, split the file"
         )
+
+
+_FORMULA = re.compile(
+    rb'<c [^>]*?\br="([A-Z]+[0-9]+)"[^>]*>\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*'
+    rb"(?:<v\s*/>|<v></v>)?\s*</c>"
+)
+_ERROR = re.compile(rb'<c (?=[^>]*\bt="e")[^>]*?\br="([A-Z]+[0-9]+)"')
+_PIECE = 1 << 20
+
+
+def _cell_without_value(archive: zipfile.ZipFile) -> str | None:
+    """The first cell with a formula that nobody computed, or with an error (#REF!): both would
+    read as empty."""
+    for name in archive.namelist():
+        if not name.startswith("xl/worksheets/sheet"):
+            continue
+        with archive.open(name) as sheet:
+            kept = b""
+            while piece := sheet.read(_PIECE):
+                text = kept + piece
+                if b'"e"' in text and (found := _ERROR.search(text)):
+                    return f"an error of the spreadsheet in cell {found[1].decode()}"
+                if b"<f" in text and (found := _FORMULA.search(text)):
+                    return f"a formula without a result in cell {found[1].decode()}"
+                kept = text[-4096:]
+    return None
 
 
 class _Writer:

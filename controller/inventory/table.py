@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from controller.inventory.cells import BadCellError, is_blank, is_nothing, shown
 from controller.inventory.columns import IGNORED, Column, header_key, known_headers
 from controller.inventory.naming import fold, tidy
+from controller.inventory.said import say
 from controller.inventory.sheet import Cell, Row, Sheet, UnreadableError, column_letter
 
 HEADER_WITHIN = 30
@@ -103,7 +105,7 @@ def read_table(
         names = ", ".join(repr(item.name) for item, _ in found)
         raise UnreadableError(f"holds a table in each of the sheets {names}: name one of them")
     chosen, place = found[0]
-    return _read(chosen, place, known, own)
+    return _read(_one_header(chosen, place, known, own), place, known, own)
 
 
 def _check_mapping(own: Mapping[str, str], columns: tuple[Column, ...]) -> None:
@@ -125,6 +127,37 @@ def _find_header(
         if fields & set(keys) and (len(fields) > 1 or len(names) == 1):
             return place
     return None
+
+
+def _one_header(
+    sheet: Sheet, place: int, known: Mapping[str, Column], own: Mapping[str, str]
+) -> Sheet:
+    """The sheet with a header of two rows (规格 over CPU核数, 内存GB …) made one; as it is where
+    the row below the header is none of names."""
+    if place + 1 >= len(sheet.rows):
+        return sheet
+    upper, lower = sheet.rows[place], sheet.rows[place + 1]
+    width = max(len(upper.cells), len(lower.cells))
+    joined: list[Cell] = []
+    below = 0
+    for first, second in zip_longest(upper.cells, lower.cells, fillvalue=""):
+        one, two = tidy(str(first)), tidy(str(second))
+        if not two or header_key(one) == header_key(two):
+            joined.append(first)
+        elif _field(header_key(two), known, own) is not None:
+            joined.append(second)
+            below += not one or _field(header_key(one), known, own) is None
+        elif _field(header_key(one + two), known, own) is not None:
+            joined.append(one + two)
+            below += 1
+        else:
+            return sheet
+    if not below or len(joined) != width:
+        return sheet
+    rows = [*sheet.rows]
+    rows[place] = Row(lower.number, tuple(joined))
+    del rows[place + 1]
+    return Sheet(sheet.name, rows, sheet.merged)
 
 
 def _field(key: str, known: Mapping[str, Column], own: Mapping[str, str]) -> str | None:
@@ -181,6 +214,8 @@ def _read(sheet: Sheet, place: int, known: Mapping[str, Column], own: Mapping[st
 SILENT = object()
 """What a cell that says nothing reads as."""
 
+SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
+
 _REMEMBERED = 5_000
 """Cells of one column whose meaning is kept: units, systems and dates repeat all the time."""
 
@@ -201,6 +236,13 @@ class _CellReader:
             value = SILENT
         elif is_nothing(cell):
             value = self._column.empty
+        elif isinstance(cell, str) and cell.strip() in SPREADSHEET_ERRORS:
+            raise BadCellError(
+                say(
+                    f"{cell.strip()} is an error of the spreadsheet: put the value in its place",
+                    f"{cell.strip()} 是表格的计算错误：请改为实际的值",
+                )
+            )
         else:
             value = self._column.parse(cell)
         if len(self._meanings) < _REMEMBERED:
@@ -232,15 +274,25 @@ def _read_header(
         title = tidy(str(cell))
         if not title:
             if any(index < len(row.cells) and not is_blank(row.cells[index]) for row in rows):
-                refuse(index, f"column {column_letter(index)} has values but no header: name it")
+                refuse(
+                    index,
+                    say(
+                        f"column {column_letter(index)} has values but no header: name it",
+                        f"{column_letter(index)} 列有内容但没有列名：请填写列名",
+                    ),
+                )
             continue
         name = _field(header_key(title), known, own)
         if name is None:
             listed = ", ".join(dict.fromkeys(column.field for column in known.values()))
             refuse(
                 index,
-                f"unknown column {column_letter(index)} {title!r}: rename it to one of {listed}, "
-                f"or map it: '{title}=field', or '{title}=' to leave it out",
+                say(
+                    f"unknown column {column_letter(index)} {title!r}: rename it to one of "
+                    f"{listed}, or map it: '{title}=field', or '{title}=' to leave it out",
+                    f"不认识 {column_letter(index)} 列“{title}”：请改用已知的列名，"
+                    f"或用 --map '{title}=字段' 指定，--map '{title}=' 则忽略",
+                ),
             )
         elif name and name in first_of:
             other = column_letter(first_of[name])

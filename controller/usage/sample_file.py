@@ -6,6 +6,7 @@ stays at a few blocks however long the file is (a workbook is read whole, by inv
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -200,7 +201,9 @@ def _text(cell: Any) -> str:
 
 
 def _encoding(head: bytes) -> str:
-    """UTF-8, or what Chinese spreadsheets write when they do not."""
+    """UTF-8, UTF-16 with a mark, or what Chinese spreadsheets write when they do neither."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     try:
         # The last character may be cut.
         head[: head.rfind(b"\n") + 1 or len(head)].decode("utf-8")

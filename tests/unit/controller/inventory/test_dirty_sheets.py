@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -101,6 +103,42 @@ def date1904() -> io.BytesIO:
     return saved(book)
 
 
+def two_headers() -> io.BytesIO:
+    """编码 … over two rows, 规格 over three columns that the second row names."""
+
+    def dress(sheet: Worksheet) -> None:
+        for column in "ABCDEI":
+            sheet.merge_cells(f"{column}1:{column}2")
+        sheet.merge_cells("F1:H1")
+
+    upper = (*HEADER[:5], "规格", None, None, HEADER[8])
+    return workbook([upper, (None,) * 5 + HEADER[5:8], CLEAN], dress)
+
+
+def hidden_columns() -> io.BytesIO:
+    def dress(sheet: Worksheet) -> None:
+        sheet.column_dimensions["G"].hidden = True
+        sheet.row_dimensions[2].hidden = True  # filtered away on the screen, and in the file
+
+    return workbook([HEADER, CLEAN], dress)
+
+
+def computed(result: str) -> io.BytesIO:
+    """A formula =4*2 with its result as a spreadsheet program keeps it ("": none)."""
+    book = workbook([HEADER, changed(CPU核数="=4*2")])
+    out = io.BytesIO()
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            body = old.read(name).decode()
+            if name.endswith("sheet1.xml"):
+                cell = re.compile(r"(<f>4\*2</f>)(<v\s*/>|<v></v>)")
+                assert cell.search(body)
+                body = cell.sub(lambda m: f"{m[1]}<v>{result}</v>", body)
+            new.writestr(name, body)
+    out.seek(0)
+    return out
+
+
 DIRTY: dict[str, Callable[[], io.BytesIO]] = {
     "as it should be": lambda: workbook([HEADER, CLEAN]),
     "a merged title and a date line above the header": merged_title,
@@ -152,6 +190,9 @@ DIRTY: dict[str, Callable[[], io.BytesIO]] = {
     ),
     "CSV in GBK": lambda: csv_file([HEADER, changed(开通时间="2026-11-3")], "gbk"),
     "text of Excel in UTF-16 with tabs": utf16,
+    "a header of two rows": two_headers,
+    "hidden columns and rows": hidden_columns,
+    "a formula with its result": lambda: computed("8"),
     "CSV with semicolons": lambda: text_file(
         ";".join(HEADER) + "\n" + ";".join(map(str, changed(开通时间="2026-11-03"))) + "\n\n"
     ),
@@ -217,6 +258,10 @@ BAD: dict[str, tuple[Callable[[], io.BytesIO], list[tuple[int, str]]]] = {
         [(1, "所属单位")],
     ),
     "a column without a header": (lambda: workbook([(*HEADER, None), (*CLEAN, 5)]), [(1, "J")]),
+    "errors of the spreadsheet, as CSV": (
+        lambda: csv_file([HEADER, changed(名称="#REF!", 内存GB="#VALUE!", 开通时间="2026-11-03")]),
+        [(2, "名称"), (2, "内存GB")],
+    ),
     "a comma in a CSV cell without quotes": (
         lambda: text_file("code,name,unit\nvm-1,应用,一,jtj\n"),
         [(2, "D"), (2, "unit")],
@@ -238,6 +283,14 @@ def test_a_bad_file_is_refused_by_row_and_column_and_nothing_of_it_imported(
 
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "is empty"),
+    "an error of the spreadsheet": (
+        workbook([HEADER, changed(名称="#REF!")]).getvalue(),
+        "error of the spreadsheet in cell B2",
+    ),
+    "a formula that nobody computed": (
+        computed("").getvalue(),
+        "formula without a result in cell F2",
+    ),
     "a web page called .xls": (b"<html><table><tr><td>code</td></tr></table></html>", "web page"),
     "an archive": (b"PK\x03\x04" + b"\0" * 100, "damaged"),
     "half an old workbook": (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "not a whole spreadsheet|limits"),

@@ -22,7 +22,6 @@ def _parquet(path: Path) -> bytes:
     [
         pytest.param(b"\xac\xff\x00\xfe\r\x81" * 500, id="noise"),
         pytest.param(b"resource,time\n1\xff\xfe,2\n", id="no text"),
-        pytest.param("resource,time\n1,2\n".encode("utf-16"), id="utf-16"),
         pytest.param(b"a" * 200_000 + b",time\n1,2\n", id="endless header"),
         pytest.param(b"resource,time\n" + b"1,2\n" * 500_000 + b"\xff\xff,2\n", id="late noise"),
         pytest.param(b"PAR1" + b"x" * 100, id="named Parquet"),
@@ -51,3 +50,15 @@ def test_a_file_of_a_byte_order_mark_has_no_columns(tmp_path: Path) -> None:
 def _read(path: Path) -> tuple[list[str], int]:
     file = SampleFile(path, path.name)
     return file.columns(), sum(block.table.num_rows for block in file.blocks())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_text_is_read_in_the_encodings_that_spreadsheets_write(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("resource\ttime\r\n云主机\t1\r\n甲\t2\r\n".encode(encoding))
+    file = SampleFile(path, "x.csv")
+    assert file.columns() == ["resource", "time"]
+    rows = [row for block in file.blocks() for row in block.table.to_pylist()]
+    assert rows == [{"resource": "云主机", "time": "1"}, {"resource": "甲", "time": "2"}]
