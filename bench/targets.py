@@ -102,6 +102,21 @@ TARGETS: tuple[Target, ...] = (
         0.3,
     ),
     Target(
+        "ledger: compare an export of 20,000 rows with a register of 20,000 resources",
+        *("export_compare", "compare_s", "", "s"),
+        15.0,
+    ),
+    Target(
+        "— growth of the API and its spreadsheet reader meanwhile (RSS)",
+        *("export_compare", "compare_rss_growth_mb", "", "MB"),
+        200.0,
+    ),
+    Target(
+        "— reconciliation of platform, register and agents over 20,000 resources",
+        *("export_compare", "reconcile_s", "", "s"),
+        5.0,
+    ),
+    Target(
         "controller RSS, all processes, while ingesting 10,000 hosts a minute",
         *("controller_rss", "all_rss_mb", "", "MB"),
         1200.0,

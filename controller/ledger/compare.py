@@ -358,8 +358,10 @@ def _fields(values: Values, resource: Known, meant: Owner) -> dict[str, list[Any
 def _same(name: str, before: Any, after: Any) -> bool:
     if name == "ip":
         return set(before) == set(after)
+    if before == after:
+        return True
     if name == "instance_uuid":
-        return before in uuid_variants(after) or before == after
+        return before in uuid_variants(after)
     if isinstance(after, str):
         # Spaces, width and case are spelling, not change.
         return fold(before or "") == fold(after)

@@ -30,8 +30,10 @@ router = APIRouter(prefix="/api/v1/ledger", tags=["ledger"])
 Reader = Annotated[Principal, Depends(may("ledger.read"))]
 Publisher = Annotated[Principal, Depends(may("ledger.publish"))]
 
-CAUSES = ("holding.", "import.units", "import.resources", "ledger.confirm", "ledger.undo",
-          "ledger.pending", "unit.", "claim.", "share.")  # fmt: skip
+CAUSES = (
+    "holding.", "import.units", "import.resources", "ledger.confirm", "ledger.undo",
+    "ledger.pending", "unit.", "claim.approve", "resource.",
+)  # fmt: skip
 """Beginnings of audit actions that can change what a month says."""
 
 
