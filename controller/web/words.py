@@ -5,6 +5,7 @@ from __future__ import annotations
 from controller.ingest.agents import AgentView
 from controller.web.freshness import OFFLINE_AFTER
 from controller.web.language import Text
+from controller.web.pages import notice_words
 
 
 def role(code: str, _: Text) -> str:
@@ -119,4 +120,6 @@ def action(code: str, _: Text) -> str:
         "patrol.drill": _("记录应急演练"),
         "holding.correct": _("更正归属与分配"),
     }
+    if code.startswith("notice."):
+        return f"{_('提示函')} · {notice_words.act(code.removeprefix('notice.'), _)}"
     return words.get(code, code)

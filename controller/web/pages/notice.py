@@ -15,7 +15,7 @@ from controller.notices import acts, answers, bodies, followup, office, queries
 from controller.notices.api import as_download, read_upload
 from controller.notices.lifecycle import ITEM, LETTER, OFFICE, allowed
 from controller.notices.model import ANSWERS, KEEP_REASONS
-from controller.notices.views import EscalationView, NoticeDetail
+from controller.notices.views import EscalationView, ItemView, NoticeDetail
 from controller.reports.api import letter_file
 from controller.reports.letters import Letter, letter_of
 from controller.web import render
@@ -131,7 +131,7 @@ def _office_page(view: View, notice: NoticeDetail) -> HTMLResponse:
         items=[show_item(item, _data_url(notice.code, item.id), _) for item in notice.resources],
         steps=_letter_steps(notice, view) if manage else [],
         item_steps={
-            item.id: _item_steps(notice, item.state, view) if manage else []
+            item.id: _item_steps(notice, item, view) if manage else []
             for item in notice.resources
         },
         events=show_events(notice, _),
@@ -205,8 +205,11 @@ def _letter_steps(notice: NoticeDetail, view: View) -> list[Possible]:
     ]  # fmt: skip
 
 
-def _item_steps(notice: NoticeDetail, state: str, view: View) -> list[Possible]:
-    found = allowed(ITEM, state, OFFICE)
+def _item_steps(notice: NoticeDetail, item: ItemView, view: View) -> list[Possible]:
+    found = allowed(ITEM, item.state, OFFICE)
+    today = view.now.astimezone(view.zone).date()
+    if item.due is None or today <= item.due:
+        found = [each for each in found if each != "force"]
     if notice.state == "draft":
         found = [each for each in found if each == "drop"] if len(notice.resources) > 1 else []
     elif notice.state != "issued":
