@@ -143,4 +143,20 @@ TARGETS: tuple[Target, ...] = (
         *("judge_bundles", "seconds", "", "s"),
         60.0,
     ),
+    Target(
+        "all idle policies over 30 days × 10,000 VMs at 5 minutes",
+        *("idle_scan", "all_policies_s", "", "s"),
+        10.0,
+    ),
+    Target(
+        "— growth of the memory of all processes meanwhile",
+        *("idle_scan", "rss_growth_mb", "", "MB"),
+        1024,
+    ),
+    Target(
+        "forecast 7 days ahead, error against the best of five naive ones and a line, hot machines",
+        *("forecast", "hot_error", "hot_naive_error", "points"),
+        0.95,
+    ),
+    Target("— all machines", *("forecast", "all_error", "all_naive_error", "points"), 0.95),
 )
