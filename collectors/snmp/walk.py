@@ -7,6 +7,7 @@ doubled again after a poll without trouble.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from .session import DeadlineError, Empty, EngineMemory, GarbageError, Session, SilentError
@@ -18,6 +19,8 @@ TEXTS_AT_ONCE = 25
 """… and in a column of names."""
 MAX_ROWS = 20_000
 """Rows of one column; more is taken for an endless walk."""
+LARGE, PACE_S = 2_000, 0.02
+"""Beyond so many rows a walk rests between answers, so that one device never fills the loop."""
 ABSENT_FOR = 10
 """Polls for which a column that was empty is not asked for again."""
 BACKWARD_LIMIT = 32
@@ -132,6 +135,7 @@ class Walker:
                 if len(rows) > MAX_ROWS:
                     self._endless.add(table)
                     self.memory.absent[table] = ABSENT_FOR
+                    rows.clear()  # made up; and to make ports of them would hold up the others
             elif not rows:
                 self.memory.absent[oid] = ABSENT_FOR
         if self.session.record is not None:
@@ -189,6 +193,8 @@ class Walker:
                 return reason
             if len(rows) > MAX_ROWS:
                 return f"more than {MAX_ROWS} rows: endless?"
+            if len(rows) > LARGE:
+                await asyncio.sleep(PACE_S)
 
     async def _more_after(self, at: object, waits: tuple[float, ...]) -> bool:
         """Whether an empty answer was tooBig (a single row does come) and not the end."""
