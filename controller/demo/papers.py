@@ -190,9 +190,9 @@ def _pools() -> Iterator[Row]:
         for short, arch in (("kp", "鲲鹏"), ("x86", "x86")):
             yield {
                 "资源池编码": f"demo-{number + 1}-{short}", "资源池名称": f"{site}{arch}池",
-                "站点": site, "架构": arch, "CPU总量": 768 if number == 0 else 160,
-                "内存总量": 4096 if number == 0 else 1024,
-                "存储总量": 90_000 if number == 0 else 20_000,
+                "站点": site, "架构": arch, "CPU总量": 768 if number == 0 else 384,
+                "内存总量": 4096 if number == 0 else 2816,
+                "存储总量": 90_000 if number == 0 else 42_000,
                 "CPU超分比": "1:2", "预留比例": "15%",
             }  # fmt: skip
     yield {"资源池编码": "demo-ai", "资源池名称": "市中心智算池", "站点": SITES[0], "架构": "鲲鹏",

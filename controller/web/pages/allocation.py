@@ -93,8 +93,11 @@ def allocations_page(view: RegisterView) -> Response:
 
     def says(line: AllocationView) -> Cell:
         found = bad.get(line.id, [])
-        text = "；".join(_text(each, view.language) for each in found)
-        return Cell(text, tone="bad" if found else "")
+        whole = "；".join(_text(each, view.language) for each in found)
+        kinds = dict.fromkeys(
+            each.kind.replace("_", " ") if view.language == "en" else each.kind_zh for each in found
+        )
+        return Cell("、".join(kinds), tone="bad" if found else "", title=whole)
 
     def trio(size: str) -> Callable[[AllocationView], Cell]:
         def make(line: AllocationView) -> Cell:

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 
+from controller.inventory.dated import EVER
 from controller.inventory.model import UnitView
 from controller.inventory.naming import fold
 from controller.inventory.unit_people import ChangeView, UnitDetail, list_changes, unit_detail
@@ -93,7 +94,8 @@ def unit_register_page(view: RegisterView) -> Response:
             for each in (detail.contacts if detail else [])
         ],
         former=[
-            (each.name, words.unit_kind(each.kind, _), figures.day(each.since, view.zone),
+            (each.name, words.unit_kind(each.kind, _),
+             "–" if each.since == EVER else figures.day(each.since, view.zone),
              figures.day(each.until, view.zone))
             for each in (detail.former if detail else [])
         ],
