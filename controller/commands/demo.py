@@ -21,6 +21,7 @@ from controller.commands.client import Api, CommandError, open_api
 from controller.demo import ledger, papers
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
+from controller.demo.patrol import first_patrol
 
 app = typer.Typer()
 
@@ -91,6 +92,7 @@ def _serve(
         demo.run_agent(processes, data)
         _import_samples(api, fleet.folder / "samples.parquet")
         console.print(f"闲置判定 · judged: {first_scan(api.post)}")
+        console.print(f"巡查 · patrolled: {first_patrol(api.get, api.post)}")
         console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
         _show(console, api, processes, fleet)
         console.print(
