@@ -31,6 +31,8 @@ Bools = NDArray[np.bool_]
 DAY_S = 86_400
 STEP_S = 300
 WEEK_HOURS = 168
+ALWAYS = ("cpu_used_pct", "mem_used_pct", "net_bytes_s")
+"""Signals that guards and explanations look at, whatever the rule."""
 
 
 class Percentile(NamedTuple):
@@ -75,9 +77,13 @@ class Needs:
     percentiles: frozenset[Percentile]
     tops: frozenset[TopMean]
     patterns: frozenset[Pattern]
+    totals: frozenset[str] = frozenset()
+    """Of ``daily`` those whose days' seconds and totals are asked for, besides their count."""
+    highest: frozenset[str] = frozenset()
+    """Of ``daily`` those whose days' maxima are."""
 
 
-def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:
+def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:  # noqa: PLR0912
     """The union of what the policies need; ``months``: also for the look-back before a release."""
     days = 1
     daily: set[str] = set()
@@ -85,6 +91,7 @@ def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:
     percentiles: set[Percentile] = set()
     tops: set[TopMean] = set()
     patterns: set[Pattern] = set()
+    totals, highest = set(ALWAYS), set(ALWAYS)
     for policy in policies:
         guards = policy.guards
         days = max(days, guards.stopped_after_days + 1)
@@ -93,7 +100,7 @@ def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:
             if rule.action == "release" and months:
                 days = max(days, guards.look_back_days)
             # Whether a machine is off, busy at a month's end or was measured at all.
-            daily |= {"cpu_used_pct", "mem_used_pct", "net_bytes_s"}
+            daily |= set(ALWAYS)
             for test in (*rule.tests, *rule.fit):
                 match test:
                     case StatisticTest(condition, window, bin_s):
@@ -103,8 +110,15 @@ def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:
                             percentiles.add(Percentile(condition.signal, share, window, bin_s))
                         elif condition.statistic == "top20_mean":
                             tops.add(TopMean(condition.signal, 0.2, window))
+                        elif condition.statistic == "mean":
+                            totals.add(condition.signal)
+                        else:
+                            highest.add(condition.signal)
                     case DaysTest(conditions=conditions):
                         daily |= {each.signal for each in conditions}
+                        peaks = {each.signal for each in conditions if each.statistic == "max"}
+                        highest |= peaks
+                        totals |= {e.signal for e in conditions if e.statistic != "max"}
                     case ShareTest(conditions=conditions):
                         daily |= {each.signal for each in conditions}
                         shares.add(Share(conditions))
@@ -120,6 +134,8 @@ def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:
         frozenset(percentiles),
         frozenset(tops),
         frozenset(patterns),
+        frozenset(totals),
+        frozenset(highest),
     )
 
 

@@ -94,7 +94,7 @@ class Collector:
         which = _which(ids)
         if needs.daily:
             rows = self._rows(which, ids, needs.daily, needs.days, joined)
-            self._store_daily(self._ask(sql.daily(rows, self._end, needs.daily, self._shares), ids))
+            self._store_daily(self._ask(sql.daily(rows, self._end, needs, self._shares), ids))
         plain = sorted(need for need in needs.percentiles if not need.bin_s)
         # A window a statement: the longest would read every window's rows.
         for days in sorted({need.days for need in plain}):
@@ -183,8 +183,12 @@ class Collector:
         at = (places, np.asarray(answer["day"], np.int64))
         for signal, day in self.figures.daily.items():
             for letter, target in (("n", day.count), ("w", day.seconds), ("t", day.total)):
+                if f"{letter}_{signal}" not in answer:
+                    continue  # nobody asked for it
                 values = np.asarray(answer[f"{letter}_{signal}"], np.float64)
                 target[at] = target[at] + values if add else values
+            if signal not in self._needs.highest:
+                continue
             highest = np.asarray(answer[f"x_{signal}"], np.float64)
             day.highest[at] = np.fmax(day.highest[at], highest) if add else highest
         for index, share in enumerate(self._shares):
@@ -222,7 +226,7 @@ class Collector:
             rows = self._rows(
                 _which(ids), ids, self._needs.daily, self._needs.days, True, sql.coarse
             )
-            answer = self._ask(sql.daily(rows, self._end, self._needs.daily, []), ids)
+            answer = self._ask(sql.daily(rows, self._end, self._needs, []), ids)
             self._store_daily(answer, add=True)
             places = self._places(answer)
             if len(places):

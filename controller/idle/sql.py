@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from collectors.catalog import HOST
-from controller.analysis.figures import DAY_S, Pattern, Percentile, Share, TopMean
+from controller.analysis.figures import DAY_S, Needs, Pattern, Percentile, Share, TopMean
 from controller.analysis.policy import Condition
 from controller.analysis.signals import COMPARISONS
 from controller.store import statistics as st
@@ -124,19 +124,20 @@ def day_of(end: int) -> str:
     return f"intDiv({end - 1} - at, {DAY_S})"
 
 
-def daily(rows: str, end: int, signals: Iterable[str], shares: Sequence[Share]) -> str:
-    """(resource, day) with n_, w_, t_, x_ of each signal (count, seconds, total, highest) and
-    h<i>, k<i> of each share (rows in which all conditions hold, in which all are known)."""
+def daily(rows: str, end: int, needs: Needs, shares: Sequence[Share]) -> str:
+    """(resource, day) with n_ of each signal (count), w_ and t_ (seconds, total) and x_ (highest)
+    of those that need them, and h<i>, k<i> of each share (rows in which all conditions hold, in
+    which all are known)."""
     parts = []
-    for name in sorted(signals):
+    for name in sorted(needs.daily):
         value = f"s_{name}"
         known = f"not isNaN({value})"
-        parts += [
-            f"countIf({known}) AS n_{name}",
-            f"sumIf(seconds, {known}) AS w_{name}",
-            f"sumIf(toFloat64({value}) * seconds, {known}) AS t_{name}",
-            f"{st.highest(value)} AS x_{name}",
-        ]
+        parts.append(f"countIf({known}) AS n_{name}")
+        if name in needs.totals:
+            parts.append(f"sumIf(seconds, {known}) AS w_{name}")
+            parts.append(f"sumIf(toFloat64({value}) * seconds, {known}) AS t_{name}")
+        if name in needs.highest:
+            parts.append(f"{st.highest(value)} AS x_{name}")
     for index, share in enumerate(shares):
         # A comparison with NaN is false, so what holds is known.
         parts.append(f"countIf({' AND '.join(_holds(c) for c in share.conditions)}) AS h{index}")
