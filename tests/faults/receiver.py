@@ -63,7 +63,7 @@ class Receiver:
     def rows(self) -> list[tuple[int, str, float]]:
         """(time_ms, instance, load1) of every stored row, batch by batch: a replay shows."""
         found = []
-        for batch in self.batches.values():
+        for batch in list(self.batches.values()):  # they come in meanwhile
             if batch.table != "documents":
                 columns = batch.columns
                 load = columns.get("load1", [float("nan")] * batch.rows)
@@ -72,7 +72,7 @@ class Receiver:
 
     def documents(self, kind: str) -> list[dict[str, object]]:
         """The bodies of every stored document of ``kind``."""
-        return [d.body for b in self.batches.values() for d in b.documents if d.kind == kind]
+        return [d.body for b in list(self.batches.values()) for d in b.documents if d.kind == kind]
 
     def close(self) -> None:
         async def stop() -> None:
