@@ -88,9 +88,9 @@ class Names:
         self.port = 53
         if servers:
             parts = [server.partition("#") for server in servers]
-            self._resolver.nameservers = [address for address, _, _ in parts]
             self.port = int(parts[0][2] or 53)
-            self._resolver.port = self.port
+            self._resolver.port = self.port  # before the servers, which take it over
+            self._resolver.nameservers = [address for address, _, _ in parts]
 
     async def look_up(self, host: str, version: int) -> Answer:
         """Addresses of ``host`` in IP version 4 or 6; a literal is its own answer."""

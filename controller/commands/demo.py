@@ -21,6 +21,7 @@ from controller.commands.client import Api, CommandError, open_api
 from controller.demo import ledger, papers
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
+from controller.demo.ipv6 import measure_sites
 from controller.demo.patrol import first_patrol
 
 app = typer.Typer()
@@ -100,6 +101,8 @@ def _serve(
             f"[bold]账号 · user[/bold]      admin\n[bold]密码 · password[/bold]  {password}\n"
             f"数据目录 · folder  {data} (演示数据,可随时删除 · disposable)"
         )
+        if not once:
+            measure_sites(api, processes)
         while not once:
             processes.check()
             time.sleep(1)

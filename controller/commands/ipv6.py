@@ -77,7 +77,7 @@ def scan_sites(
         if not sites:
             raise CommandError("no sites registered; 'yunxun ipv6 import FILE' registers them")
         with _progress(len(sites)) as bar:
-            for batch in _scan(sites, vantage, dns or [], allow or [], authorities):
+            for batch in measure(sites, vantage, dns or [], allow or [], authorities):
                 api.post("/api/v1/ipv6/readings", {"readings": batch})
                 bar(len(batch))
         measured = {each["code"] for each in sites}
@@ -138,7 +138,7 @@ def _sites(api: Api) -> list[dict[str, Any]]:
     return list(api.items("/api/v1/ipv6/sites"))
 
 
-def _scan(
+def measure(
     sites: Sequence[dict[str, Any]],
     vantage: str,
     dns: Sequence[str],

@@ -16,6 +16,8 @@ from tests.faults.receiver import Receiver
 from tests.faults.writer import T0
 
 KILLS = 200 if os.environ.get("HEAVY_TESTS") else 20
+DRAIN_SECONDS = 30 * KILLS / 20
+"""What was spooled between the kills is as much more as there are kills."""
 
 
 def read_oracle(path: Path) -> tuple[set[int], set[int]]:
@@ -51,7 +53,7 @@ def test_no_kill_of_a_loaded_agent_loses_or_changes_a_spooled_row(tmp_path: Path
             def arrived() -> set[int]:
                 return {round(load) for _, _, load in receiver.rows()}
 
-            eventually(lambda: durable <= arrived(), 30, "spooled rows did not arrive")
+            eventually(lambda: durable <= arrived(), DRAIN_SECONDS, "spooled rows did not arrive")
         finally:
             process.kill()
             process.wait(10)

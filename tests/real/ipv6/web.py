@@ -209,7 +209,10 @@ async def start(of_each: int, folder: Path) -> tuple[list[Site], Web]:
     zone = {key: values for site in sites for key, values in records(site).items()}
     loop = asyncio.get_running_loop()
     for address in (DNS, "fd09::53"):
-        await loop.create_datagram_endpoint(lambda: NameServer(zone), local_addr=(address, 53))
+        for port in (53, 5353):
+            await loop.create_datagram_endpoint(
+                lambda: NameServer(zone), local_addr=(address, port)
+            )
     expired = datetime.now(UTC) - timedelta(days=60)
     broken = make_authority(folder, "broken", since=expired, days=30).context
     web = Web(sites)
@@ -254,8 +257,8 @@ async def through_controller(of_each: int, folder: Path) -> dict[str, object]:
     for name, arguments in {
         "units": ["import", "units", str(folder / "units.csv")],
         "import": ["ipv6", "import", str(folder / "list.csv")],
-        "scan": ["ipv6", "scan", "--dns", DNS, "--allow", "10.9.0.0/16", "--allow", "fd09::/16",
-                 "--vantage", "extranet", "--format", "json"],
+        "scan": ["ipv6", "scan", "--dns", f"{DNS}#5353", "--allow", "10.9.0.0/16",
+                 "--allow", "fd09::/16", "--vantage", "extranet", "--format", "json"],
         "again": ["ipv6", "scan", "--unit", "NOBODY"],
         "report": ["ipv6", "report", "--format", "json"],
         "table": ["ipv6", "report"],
