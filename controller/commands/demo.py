@@ -18,7 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import ledger, papers
+from controller.demo import ledger, notices, papers
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
 from controller.demo.ipv6 import measure_sites
@@ -92,20 +92,25 @@ def _serve(
         _approve_own_agent(api, processes)
         demo.run_agent(processes, data)
         _import_samples(api, fleet.folder / "samples.parquet")
-        console.print(f"闲置判定 · judged: {first_scan(api.post)}")
-        console.print(f"巡查 · patrolled: {first_patrol(api.get, api.post)}")
-        console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
         _show(console, api, processes, fleet)
         console.print(
             f"\n[bold]控制台 · console[/bold]  {address}\n"
             f"[bold]账号 · user[/bold]      admin\n[bold]密码 · password[/bold]  {password}\n"
-            f"数据目录 · folder  {data} (演示数据,可随时删除 · disposable)"
+            f"数据目录 · folder  {data} (演示数据,可随时删除 · disposable)\n"
         )
-        if not once:
-            measure_sites(api, processes)
+        _furnish(console, api, fleet, processes)
         while not once:
             processes.check()
             time.sleep(1)
+
+
+def _furnish(console: Console, api: Api, fleet: demo.Fleet, processes: demo.Processes) -> None:
+    """What an office would have done with it by now; the console can be looked at meanwhile."""
+    console.print(f"闲置判定 · judged: {first_scan(api.post)}")
+    console.print(f"巡查 · patrolled: {first_patrol(api.get, api.post)}")
+    console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
+    console.print(notices.furnish(api, fleet.vms, fleet.folder))
+    console.print(f"网站 IPv6 · sites measured: {measure_sites(api, processes)}")
 
 
 def _ready(address: str) -> bool:
