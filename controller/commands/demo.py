@@ -18,13 +18,25 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import ledger, notices, papers
+from controller.demo import ledger, notices, papers, people
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
 from controller.demo.ipv6 import measure_sites
 from controller.demo.patrol import first_patrol
 
 app = typer.Typer()
+
+CLASSES = {
+    "in_use": "在用",
+    "undetermined": "无法判定",
+    "idle": "闲置 idle",
+    "oversized": "配置偏高 oversized",
+    "stopped": "已停机",
+    "overloaded": "负载过高",
+    "unused": "未使用",
+    "exempt": "豁免",
+    "night_off": "夜间、周末可关",
+}
 
 OWN_METRICS = ("cpu_used_pct", "mem_used_pct", "disk_used_pct", "net_rx_bytes_s", "net_tx_bytes_s")
 
@@ -99,6 +111,7 @@ def _serve(
             f"数据目录 · folder  {data} (演示数据,可随时删除 · disposable)\n"
         )
         _furnish(console, api, fleet, processes)
+        _invite(console, api, data / "controller", password)
         while not once:
             processes.check()
             time.sleep(1)
@@ -106,11 +119,24 @@ def _serve(
 
 def _furnish(console: Console, api: Api, fleet: demo.Fleet, processes: demo.Processes) -> None:
     """What an office would have done with it by now; the console can be looked at meanwhile."""
-    console.print(f"闲置判定 · judged: {first_scan(api.post)}")
+    classes = first_scan(api.post)
+    told = ", ".join(f"{CLASSES.get(name, name)} {count}" for name, count in classes.items())
+    console.print(f"闲置判定 · judged: {told}")
     console.print(f"巡查 · patrolled: {first_patrol(api.get, api.post)}")
     console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
     console.print(notices.furnish(api, fleet.vms, fleet.folder))
     console.print(f"网站 IPv6 · sites measured: {measure_sites(api, processes)}")
+
+
+def _invite(console: Console, api: Api, folder: Path, password: str) -> None:
+    """Accounts of those who work with it: an operator, and the unit that has an open letter."""
+    issued = api.get("/api/v1/notices", state="issued")["items"]
+    unit = issued[0]["unit_code"] if issued else demo.OWN_UNIT
+    people.add_people(folder, unit, password)
+    console.print(
+        f"同密码账号 · same password: {people.OPS} (运维 · operator), {people.HANDLER} / "
+        f"{people.LEADER} ({unit} 经办人 / 负责人 · handler / person in charge)"
+    )
 
 
 def _ready(address: str) -> bool:

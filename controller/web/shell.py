@@ -87,6 +87,7 @@ def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) ->
         Area("units", _("单位用量"), "/units", "building-community"),
         Area("resources", _("资源"), "/resources", "server-2"),
         Area("registers", _("登记台账"), "/registers/units", "file-text"),
+        Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
         Area(
             "patrol",
             _("巡查"),
@@ -94,13 +95,12 @@ def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) ->
             "search",
             findings,
         ),
-        Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
-        Area("idle", _("闲置判定"), "/idle", "search"),
+        Area("idle", _("闲置判定"), "/idle", "hourglass"),
     ]
     if principal.holds(*MATRIX["notices.read"]):
-        found.append(Area("notices", _("提示函"), "/notices", "file-text", notices))
+        found.append(Area("notices", _("提示函"), "/notices", "mail", notices))
     elif principal.holds(*MATRIX["notices.carry_out"]):
-        found.append(Area("notices", _("处置指令"), "/notices/orders", "file-text", notices))
+        found.append(Area("notices", _("处置指令"), "/notices/orders", "mail", notices))
     found.append(Area("ipv6", "IPv6", "/ipv6", "world"))
     return tuple(found)
 
