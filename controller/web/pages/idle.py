@@ -281,8 +281,9 @@ def _line(verdict: VerdictView, _: Text, *, english: bool) -> Line:
 
 def _tabs(cls: str, counts: dict[str, int], query: dict[str, str], _: Text) -> tuple[Choice, ...]:
     first = sum(counts.get(each, 0) for each in FREEING)
+    freeing, every = _("可腾退"), _("全部")  # apart: texts inside f-strings are not found
     tabs = [
-        Choice(f"{_('可腾退')} {first}", render.link("/idle", query, **{"class": ""}), not cls),
+        Choice(f"{freeing} {first}", render.link("/idle", query, **{"class": ""}), not cls),
         *(
             Choice(
                 f"{class_word(each, _)} {counts[each]}",
@@ -293,7 +294,7 @@ def _tabs(cls: str, counts: dict[str, int], query: dict[str, str], _: Text) -> t
             if counts.get(each)
         ),
         Choice(
-            f"{_('全部')} {sum(counts.values())}",
+            f"{every} {sum(counts.values())}",
             render.link("/idle", query, **{"class": "all"}),
             cls == "all",
         ),

@@ -6,8 +6,9 @@ import base64
 import hashlib
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
+
+from tests.unpack import unpack
 
 CACHE = Path(__file__).parents[3] / "var/foreign-binaries"
 ESBUILD = "0.21.5"
@@ -57,8 +58,7 @@ def esbuild_packages() -> dict[str, Path]:
         assert found == digest, f"{tarball} is not what was pinned: delete it"
         folder = CACHE / "npm" / name
         if not folder.exists():
-            with tarfile.open(tarball) as archive:
-                archive.extractall(folder, filter="data")
+            unpack(tarball, folder)
         folders[name] = folder
     return folders
 

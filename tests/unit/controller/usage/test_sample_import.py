@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from controller.store.tables import DirtyDay
 from controller.usage.model import UsageQuery
 from controller.usage.queries import usage_report
 from controller.usage.sample_import import Job, Outcome, import_samples, infer_step
+from tests.unpack import unpack
 
 TRACES = Path(__file__).parents[4] / ".." / "shared" / "data" / "vmtraces"
 
@@ -238,8 +238,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not TRACES.is_dir():
         pytest.skip("real traces are not beside this checkout")
     folder = tmp_path_factory.mktemp("traces")
-    with tarfile.open(TRACES / "bitbrains_dev.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+    unpack(TRACES / "bitbrains_dev.tar.xz", folder)
     return folder / "dev"
 
 
