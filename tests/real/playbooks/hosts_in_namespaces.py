@@ -47,6 +47,16 @@ flags\t\t: fpu sse4_2 avx avx2
 
 
 # The interpreter that runs these tests may live beside the system's; hosts must not see it.
+PLACES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin")
+PYTHONS = sorted(
+    {
+        str(each)
+        for place in (*os.environ["PATH"].split(":"), *PLACES)
+        for each in Path(place).glob("python*")
+        if each.is_file() and sys.prefix not in str(each)
+    }
+)
+"""Every interpreter that a login could find, wherever this machine keeps them."""
 HOME_OF_PYTHON = sys.base_prefix if sys.base_prefix not in ("/usr", "/") else "/usr/share/python3"
 
 
@@ -82,8 +92,8 @@ class Network:
         )
         script = (
             f"mount --bind {fake} /proc/cpuinfo; "
+            f"for p in {' '.join(PYTHONS)}; do mount --bind /bin/false $p; done; "
             f"mount -t tmpfs none {HOME_OF_PYTHON}; "
-            "for p in /usr/bin/python3*; do mount --bind /bin/false $p; done; "
             f"exec /usr/sbin/sshd -D -e -f {config}"
         )
         log = (self.folder / f"{host}.log").open("wb")
