@@ -26,11 +26,6 @@ DURABLE = {
     "min_compressed_bytes_to_fsync_after_merge": 1,
 }
 
-SCATTERED = ", index_granularity = 2048, min_compress_block_size = 16384"
-"""For five-minute rows: a unit's resources lie scattered among the city's, a month of one is 8,640
-rows. Default granules (8,192 rows) read twice what is asked; these cost 8 % more disk and answer
-the resources of one unit in 60 % of the time (bench/usage_reports.py)."""
-
 
 @dataclass(frozen=True)
 class SampleTable:
@@ -45,8 +40,6 @@ class SampleTable:
     """Kept from arrival (controller.store.maintenance.expire)."""
     level: int
     """ZSTD level of the metrics."""
-    settings: str = ""
-    """Further settings of the table, after the durable ones."""
 
 
 def sample_tables(settings: Settings) -> list[SampleTable]:
@@ -71,13 +64,7 @@ def sample_tables(settings: Settings) -> list[SampleTable]:
         tables += [
             SampleTable(name, raw, table.metrics, RAW_KEY, keep.raw_days, RAW_LEVEL),
             SampleTable(
-                f"{name}_5m",
-                rollup,
-                table.metrics,
-                ROLLUP_KEY,
-                keep.five_minute_days,
-                ROLLUP_LEVEL,
-                SCATTERED,
+                f"{name}_5m", rollup, table.metrics, ROLLUP_KEY, keep.five_minute_days, ROLLUP_LEVEL
             ),
             SampleTable(
                 f"{name}_1h", rollup, table.metrics, ROLLUP_KEY, keep.hourly_days, ROLLUP_LEVEL
@@ -124,13 +111,12 @@ def create_statement(
     order: str,
     partition: str = "toYYYYMM(time)",
     cluster: str = "",
-    settings: str = "",
 ) -> list[str]:
     """CREATE TABLE for a replacing table; on a cluster the replicated local table and the
     Distributed one that carries ``name``."""
     body = ",\n  ".join(columns)
     partitioned = f"\nPARTITION BY {partition}" if partition else ""
-    tail = f"{partitioned}\nORDER BY ({order})\nSETTINGS {table_settings()}{settings}"
+    tail = f"{partitioned}\nORDER BY ({order})\nSETTINGS {table_settings()}"
     if not cluster:
         engine = f"ReplacingMergeTree({version})"
         return [f"CREATE TABLE IF NOT EXISTS {name} (\n  {body}\n)\nENGINE = {engine}{tail}"]
@@ -163,7 +149,6 @@ def create_statements(settings: Settings) -> list[str]:
             version="version",
             order=table.key,
             cluster=settings.samples.cluster,
-            settings=table.settings,
         )
     return statements
 

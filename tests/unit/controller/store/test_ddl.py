@@ -52,12 +52,3 @@ def test_a_cluster_gets_replicated_local_and_distributed_tables() -> None:
 def test_a_sample_tables_catalogue_is_found_by_any_of_its_names() -> None:
     for name in ("host", "host_5m", "host_1h", "host_coarse"):
         assert ddl.catalogue_table(name) is TABLES[0]
-
-
-def test_five_minute_rows_are_read_in_finer_granules_than_others() -> None:
-    tables = {table.name: table for table in ddl.sample_tables(SETTINGS)}
-    assert "index_granularity = 2048" in tables["host_5m"].settings
-    for statement in ddl.create_statements(SETTINGS):
-        name = statement.split("CREATE TABLE IF NOT EXISTS ")[1].split()[0]
-        assert ("index_granularity" in statement) == name.endswith("_5m")
-        assert "fsync_after_insert = 1" in statement
