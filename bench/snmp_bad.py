@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from functools import partial
 from typing import Any
 
 WAYS = ("silent", "slow", "wrong_order", "endless", "too_big", "garbage")
@@ -141,7 +142,7 @@ async def serve(first_port: int, snmpd: int) -> None:
         # address for each way, and one port for each target.
         for target in range(TARGETS):
             await loop.create_datagram_endpoint(
-                lambda way=way: Bad(way, snmpd),  # type: ignore[misc]
+                partial(Bad, way, snmpd),
                 local_addr=("127.0.0.1", first_port + number * TARGETS + target),
             )
     print("ready", flush=True)

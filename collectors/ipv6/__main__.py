@@ -53,10 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
             targets = [each for each in targets if each.code not in done]
         asyncio.run(_run(targets, options, given.out))
     except (TargetError, OSError, UnicodeDecodeError) as error:
-        print(f"python -m collectors.ipv6: {error}", file=sys.stderr)  # noqa: T201
+        print(f"python -m collectors.ipv6: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; --resume goes on from here", file=sys.stderr)  # noqa: T201
+        print("interrupted; --resume goes on from here", file=sys.stderr)
         return 2
     return 0
 
@@ -69,7 +69,7 @@ async def _run(targets: list[SiteTarget], options: ScanOptions, out: Path | None
             print(json.dumps(reading.as_json(), ensure_ascii=False), file=file, flush=True)
             done += 1
             if sys.stderr.isatty():
-                print(f"\r{done}/{len(targets)} {reading.code[:40]:40}", end="", file=sys.stderr)  # noqa: T201
+                print(f"\r{done}/{len(targets)} {reading.code[:40]:40}", end="", file=sys.stderr)
     finally:
         if out:
             file.close()

@@ -119,14 +119,12 @@ def _statistic(test: StatisticTest, figures: Figures) -> Measure:
 
 
 def _days(test: DaysTest, figures: Figures) -> Measure:
-    hits: Bools | None = None
-    measured: Bools | None = None
-    for each in test.conditions:
-        values = figures.by_day(each.signal, each.statistic, test.window_days)
-        holds, there = _compare(each, values), ~np.isnan(values)
-        hits = holds if hits is None else hits & holds
-        measured = there if measured is None else measured & there
-    assert hits is not None and measured is not None  # noqa: S101, PT018 -- the reader refuses none
+    looks = [
+        (each, figures.by_day(each.signal, each.statistic, test.window_days))
+        for each in test.conditions
+    ]
+    hits = np.logical_and.reduce([_compare(each, values) for each, values in looks])
+    measured = np.logical_and.reduce([~np.isnan(values) for _, values in looks])
     days = hits.sum(axis=1).astype(np.float64)
     of = measured.sum(axis=1).astype(np.float64)
     known = of > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from controller.access import audit
@@ -147,7 +147,6 @@ def post_readings(body: Readings, runtime: RuntimeDep, writer: Writer) -> Stored
     response_model=Overview,
 )
 def get_overview(
-    request: Request,
     runtime: RuntimeDep,
     scope: ScopeDep,
     reader: Reader,
@@ -155,7 +154,7 @@ def get_overview(
     vantage: Annotated[str, Query(max_length=40)] = "",
     format: Annotated[Literal["json", "xlsx"], Query()] = "json",  # noqa: A002
 ) -> Response | Overview:
-    del request, reader
+    del reader
     index, now = index_of(runtime), runtime.now()
     with runtime.database.read() as session:
         judged = views.list_sites(session, scope, index, now, vantage=vantage)

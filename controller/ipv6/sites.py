@@ -25,7 +25,8 @@ READING_KEYS = 60
 
 
 def check_url(url: str) -> str:
-    """What is wrong with the address of a site; "" if nothing is."""
+    """What is wrong with the address of a site; "" if nothing is. The scanner checks the same: it
+    runs without us, and we may not import it."""
     try:
         parts = urlsplit(url)
         has_port = parts.port is None or parts.port > 0

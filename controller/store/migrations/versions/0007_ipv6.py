@@ -8,8 +8,8 @@ from sqlmodel import AutoString
 
 from controller.store.relational import UtcDateTime
 
-revision = "0009"
-down_revision = "0008"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
