@@ -147,6 +147,9 @@ class Settings(_Section):
     language: str = "zh"
     ipv6_index: str = ""
     """TOML file with the city's own indicators and weights; empty: the example that is shipped."""
+    sealing_key_file: str = ""
+    """Keys that seal credentials of gear and hosts; empty: ``sealing.key`` in ``data``. Several
+    hosts share one file; without it the credentials are lost, so back it up apart."""
     timezone: str = "Asia/Shanghai"
     samples: SamplesSettings = Field(default_factory=SamplesSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
