@@ -314,10 +314,14 @@ def post_resources(
 
 
 def take_import(
-    kind: str, runtime: Runtime, writer: Principal, options: ImportOptions, file: UploadFile
+    kind: str | imports.Register,
+    runtime: Runtime,
+    writer: Principal,
+    options: ImportOptions,
+    file: UploadFile,
 ) -> ImportOutcome:
-    """Imports a file, or tries to. Raises Problem 422 with the outcome's members where nothing
-    was imported."""
+    """Imports a file, or tries to; ``kind`` as of ``imports.read_upload``. Raises Problem 422
+    with the outcome's members where nothing was imported."""
     now = runtime.now()
     upload = imports.read_upload(
         kind,

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from sqlmodel import Session
 
 from controller.inventory.allocations import plan_allocations
-from controller.inventory.columns import RESOURCE_COLUMNS, UNIT_COLUMNS
+from controller.inventory.columns import RESOURCE_COLUMNS, UNIT_COLUMNS, Column
 from controller.inventory.lock import lock_registers
 from controller.inventory.outcome import MAX_ERRORS, ImportOutcome, RowError
 from controller.inventory.paper_columns import ALLOCATION_COLUMNS, POOL_COLUMNS, SYSTEM_COLUMNS
@@ -46,39 +46,39 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True)
+class Register:
+    """A register that files are read into: its columns, and how a file becomes a plan.
+
+    ``keys``: one of these fields must be among a file's headers.
+    """
+
+    kind: str
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    plan: Callable[[Session, Table, datetime, datetime | None], Plan]
+
+
+REGISTERS: Mapping[str, Register] = {
+    each.kind: each
+    for each in (
+        Register("units", UNIT_COLUMNS, ("code",), plan_units),
+        Register("resources", RESOURCE_COLUMNS, ("code", "instance_uuid"), plan_resources),
+        Register("systems", SYSTEM_COLUMNS, ("name",), plan_systems),
+        Register("allocations", ALLOCATION_COLUMNS, ("number",), plan_allocations),
+        Register("pools", POOL_COLUMNS, ("code", "name"), plan_pools),
+    )
+}
+"""The registers of the inventory; a capability above it hands in a register of its own."""
+
+
+@dataclass(frozen=True)
 class Upload:
     """A file that was read and understood; the register was not asked yet."""
 
-    kind: str
+    register: Register
     name: str
     sha256: str
     table: Table
-
-
-_PLANS: Mapping[str, Callable[[Session, Table, datetime, datetime | None], Plan]] = {
-    "units": plan_units,
-    "resources": plan_resources,
-    "systems": plan_systems,
-    "allocations": plan_allocations,
-    "pools": plan_pools,
-}
-_COLUMNS = {
-    "units": UNIT_COLUMNS,
-    "resources": RESOURCE_COLUMNS,
-    "systems": SYSTEM_COLUMNS,
-    "allocations": ALLOCATION_COLUMNS,
-    "pools": POOL_COLUMNS,
-}
-_KEYS = {
-    "units": ("code",),
-    "resources": ("code", "instance_uuid"),
-    "systems": ("name",),
-    "allocations": ("number",),
-    "pools": ("code", "name"),
-}
-"""One of these must be among the headers."""
-
-REGISTERS = tuple(_PLANS)
 
 
 def import_units(
@@ -112,7 +112,7 @@ def import_resources(
 
 
 def import_register(
-    kind: str,
+    kind: str | Register,
     database: Database,
     file: BinaryIO,
     name: str,
@@ -128,27 +128,29 @@ def import_register(
 
 
 def read_upload(
-    kind: str,
+    kind: str | Register,
     file: BinaryIO,
     name: str,
     *,
     mapping: Mapping[str, str] | None = None,
     sheet: str = "",
 ) -> Upload:
-    """Reads a file of ``kind`` (one of REGISTERS). ``mapping``: header -> field, "" to ignore.
+    """Reads a file of ``kind`` (a register, or the name of one of REGISTERS). ``mapping``: header
+    -> field, "" to ignore.
 
     Raises Problem 422 for a file in which there is no table.
     """
+    register = REGISTERS[kind] if isinstance(kind, str) else kind
     try:
         table = read_table(
-            read_sheets(file, name), _COLUMNS[kind], _KEYS[kind], mapping=mapping, sheet=sheet
+            read_sheets(file, name), register.columns, register.keys, mapping=mapping, sheet=sheet
         )
     except UnreadableError as error:
         text = str(error)
         raise Problem(
             422, "unreadable file", text if text.startswith(name) else f"{name} {text}"
         ) from None
-    return Upload(kind, name, _digest(file), table)
+    return Upload(register, name, _digest(file), table)
 
 
 def _digest(file: BinaryIO) -> str:
@@ -165,14 +167,14 @@ def examine(
     """What the import would do, and the plan; no plan where it must not be carried out."""
     table = upload.table
     outcome = ImportOutcome(
-        kind=upload.kind,
+        kind=upload.register.kind,
         file_name=upload.name,
         sheet=table.sheet,
         sha256=upload.sha256,
         rows=len(table.records),
         columns=table.columns,
     )
-    plan = None if table.unusable else _PLANS[upload.kind](session, table, now, since)
+    plan = None if table.unusable else upload.register.plan(session, table, now, since)
     errors = table.errors
     outcome.errors, outcome.errors_total = _listed(errors), len(errors)
     outcome.warnings, outcome.warnings_total = _listed(table.warnings), len(table.warnings)
@@ -226,7 +228,7 @@ def carry_out(
 
 
 def _import(
-    kind: str,
+    kind: str | Register,
     database: Database,
     file: BinaryIO,
     name: str,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
+from starlette.requests import Request
 
 from controller.access import audit
 from controller.access.deps import RuntimeDep, ScopeDep, may
@@ -143,6 +144,7 @@ def put_system(
 
 @router.get("/due", summary="What falls due until a date")
 def get_due(
+    request: Request,
     runtime: RuntimeDep,
     scope: ScopeDep,
     _reader: Reader,
@@ -160,6 +162,7 @@ def get_due(
             in_shanghai(until) if until else now + timedelta(days=30),
             now,
             unit_ids=below(session, scope, unit, now),
+            further=getattr(request.app.state, "further_due", ()),
         )
     return page_of(found, page, size)
 

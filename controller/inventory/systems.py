@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -238,11 +238,17 @@ class DueItem(BaseModel):
     unit_name: str
     system_id: int | None
     subject: str
-    """The system's name, or the application's number."""
+    """The system's name, or the number of the application or line."""
+    href: str = ""
+    """Where the console shows it, where that is not the system's own page."""
     due: datetime
     overdue: bool
     last: datetime | None
     rule: str
+
+
+Further = Callable[[Session, Scope, datetime, datetime, frozenset[int] | None], "Sequence[DueItem]"]
+"""What of another capability falls due: (session, scope, until, now, unit ids) to items."""
 
 
 def due(
@@ -252,10 +258,12 @@ def due(
     now: datetime,
     *,
     unit_ids: frozenset[int] | None = None,
+    further: Sequence[Further] = (),
 ) -> list[DueItem]:
     """What falls due before ``until``, the longest overdue first.
 
-    A date that must be there and is not counts as due today.
+    A date that must be there and is not counts as due today. ``further``: what capabilities above
+    the registers add (``app.state.further_due``).
     """
     today = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
     found = []
@@ -282,6 +290,8 @@ def due(
                     )
                 )
     found += _expiring(session, scope, until, now, unit_ids)
+    for more in further:
+        found += more(session, scope, until, now, unit_ids)
     return sorted(found, key=lambda item: (item.due, item.unit_code, item.subject, item.what))
 
 

@@ -201,12 +201,13 @@ def due_page(view: RegisterView) -> Response:
         found = due(
             session, view.scope, view.now + timedelta(days=int(days)), view.now,
             unit_ids=below(session, view.scope, unit, view.now),
+            further=view.request.app.state.further_due,
         )  # fmt: skip
     columns = (
         (Head("due", _("应办日期")), lambda r: r.due, lambda r: _when(view, r)),
         (Head("what", _("事项")), lambda r: r.what, lambda r: Cell(_title(view, r))),
         (Head("subject", _("业务系统或申请单")), lambda r: r.subject,
-         lambda r: Cell(r.subject, f"/registers/systems/{r.system_id}" if r.system_id else "")),
+         lambda r: Cell(r.subject, f"/registers/systems/{r.system_id}" if r.system_id else r.href)),
         (Head("unit", _("单位")), lambda r: r.unit_name,
          lambda r: Cell(r.unit_name, f"/registers/units?unit={r.unit_code}")),
         (Head("last", _("上次办理")), lambda r: r.last,
