@@ -56,6 +56,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("collect", "interval_s", 60.0, "seconds of one sample row", 1, 3600),
     Setting("collect", "subsample_s", 5.0, "seconds between CPU sub-samples", 0.1, 60),
     Setting("collect", "facts_s", 21600.0, "seconds between reports of facts", 60, 604800),
+    Setting(
+        "collect",
+        "ipv6_s",
+        21600.0,
+        "seconds between reports of IPv6; 0: none",
+        0,
+        604800,
+    ),
     Setting("spool", "max_mb", 256.0, "most megabytes the spool may hold", 1, 65536),
     Setting("spool", "min_free_pct", 5.0, "share of the disk left to others, percent", 0, 90),
     Setting("ship", "connect_s", 5.0, "seconds to connect", 0.1, 60),
@@ -75,6 +83,7 @@ class Config(NamedTuple):
     collect_interval_s: float = 60.0
     collect_subsample_s: float = 5.0
     collect_facts_s: float = 21600.0
+    collect_ipv6_s: float = 21600.0
     spool_max_mb: float = 256.0
     spool_min_free_pct: float = 5.0
     ship_connect_s: float = 5.0

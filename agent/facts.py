@@ -1,13 +1,15 @@
 """Facts of this host, read in a short-lived process of its own.
 
 They need psutil, which would stay in memory for ever to be used once an hour; and they take tens
-of milliseconds, which the measuring thread should not wait for.
+of milliseconds, which the measuring thread should not wait for. How ready the host is for IPv6 is
+read the same way: a gateway or resolver that is silent takes seconds to say so.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from typing import Any, Protocol
@@ -26,9 +28,11 @@ class Facts(Protocol):
 
 
 class ChildFacts:
-    """Starts ``lean.py --facts`` and reads its JSON from a pipe, never blocking for it."""
+    """Starts ``lean.py --WHAT`` and reads its JSON from a pipe, never blocking for it. ``what``:
+    facts or ipv6."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "facts") -> None:
+        self._what = what
         self._pid = 0
         self._pipe = -1
         self._text = b""
@@ -39,7 +43,7 @@ class ChildFacts:
             return
         lean = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lean.py")
         folders = [folder for folder in sys.path if os.path.isabs(folder)]
-        command = [sys.executable, "-I", "-S", lean, "--facts", *folders]
+        command = [sys.executable, "-I", "-S", lean, f"--{self._what}", *folders]
         self._pipe, end = os.pipe()
         os.set_blocking(self._pipe, False)
         self._text = b""
@@ -72,6 +76,14 @@ class ChildFacts:
             return {}
         return facts if isinstance(facts, dict) else {}
 
+    def close(self) -> None:
+        """Ends a process that is at work."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.close(self._pipe)
+            os.waitpid(self._pid, 0)
+            self._pid = 0
+
     def wait(self, seconds: float) -> dict[str, Any]:
         """``begin`` and ``ready``, waiting at most ``seconds``; {} if it took longer."""
         self.begin()
@@ -84,8 +96,20 @@ class ChildFacts:
 
 
 def print_facts() -> int:
-    """What the short-lived process does."""
+    """What the short-lived process does for ``--facts``."""
     from collectors.host.identity import read_facts  # noqa: PLC0415 - psutil, in this process only
 
     print(json.dumps(read_facts()))  # noqa: T201
+    return 0
+
+
+def print_ipv6() -> int:
+    """What it does for ``--ipv6``."""
+    import hashlib  # noqa: PLC0415 - in this process only
+
+    from collectors.ipv6.host import read_host, steady  # noqa: PLC0415 - likewise
+
+    document = read_host()
+    told = json.dumps(steady(document), sort_keys=True).encode()
+    print(json.dumps({"digest": hashlib.sha256(told).hexdigest(), "document": document}))  # noqa: T201
     return 0

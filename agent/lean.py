@@ -2,7 +2,8 @@
 
 Without the site module and its path files it begins 2 MB smaller; the settings come in the
 environment, so neither the TOML parser nor the command line's is loaded. The folders are where
-psutil and, for /metrics, prometheus-client are. With ``--facts`` first it only prints the facts.
+psutil and, for /metrics, prometheus-client are. With ``--facts`` or ``--ipv6`` first it only prints
+what that reads.
 """
 
 import os
@@ -11,14 +12,14 @@ import sys
 
 def main() -> int:
     """Runs the agent with the settings of the environment."""
-    only_facts = sys.argv[1:2] == ["--facts"]
+    only = sys.argv[1] if sys.argv[1:2] in (["--facts"], ["--ipv6"]) else ""
     sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
-    sys.path += sys.argv[2 if only_facts else 1 :]
+    sys.path += sys.argv[2 if only else 1 :]
     # Importable only from here on.
-    if only_facts:
-        from agent.facts import print_facts  # noqa: PLC0415
+    if only:
+        from agent.facts import print_facts, print_ipv6  # noqa: PLC0415
 
-        return print_facts()
+        return print_facts() if only == "--facts" else print_ipv6()
     from agent.config import parse_config  # noqa: PLC0415
     from agent.log import Log  # noqa: PLC0415
     from agent.service import run  # noqa: PLC0415

@@ -22,6 +22,7 @@ from agent.facts import ChildFacts, Facts
 from agent.http1 import Client, UrlError, pinned_context
 from agent.identity import IDENTITY as IDENTITY_FILE
 from agent.identity import Identity, IdentityError, read_boot, read_identity
+from agent.ipv6 import Ipv6Reports
 from agent.log import Log, utc_text
 from agent.schedule import JUMP_MS, ClockWatch, Eras, Ticks, nominal_ms, usable
 from agent.ship import Shipper
@@ -108,6 +109,7 @@ class Service:
         self._identity_seen: tuple[int, int] | None = None
         self._facts_read = self._facts_sent = monotonic
         self._facts_due, self._facts_asked = True, False
+        self._ipv6 = Ipv6Reports(ChildFacts("ipv6"), config.collect_ipv6_s, monotonic)
         self._salvage: Iterator[int] | None = None
         self._thread: threading.Thread | None = None
         self._agent = UNENROLLED
@@ -127,6 +129,7 @@ class Service:
         )
         # Not put on the grid: what lies before this moment was not measured.
         self._host.collect(round(wall * 1000), monotonic)
+        self._ipv6.begin(monotonic)
         self._thread = threading.Thread(target=self.shipper.run, name="ship", daemon=True)
         self._thread.start()
         self._log.event(
@@ -178,6 +181,7 @@ class Service:
                 self.shipper.close()
         self._spool.close()
         self._host.close()
+        self._ipv6.close()
         self._log.event("info", "stopped", waiting=self._spool.batches)
 
     # ---- one tick
@@ -210,6 +214,9 @@ class Service:
         documents = list(got.failures)
         if self._facts_are_due(monotonic):
             documents.append(Document("facts", now_ms, self._facts))
+        ipv6 = self._ipv6.due(monotonic, now_ms)
+        if ipv6 is not None:
+            documents.append(ipv6)
         self._store(readings, documents, int(wall * 1000))
         if self._salvage is not None:
             self._continue_salvage()
@@ -311,6 +318,7 @@ class Service:
         )
         if self._spool.owner != identity.agent:
             self._facts_due = True
+            self._ipv6.renew()
         self._spool.work_for(identity.agent)
         self._agent = identity.agent
         self.shipper.work_for(identity.agent, identity.secret, client)
