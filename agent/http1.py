@@ -135,14 +135,23 @@ class Client:
         self._session: ssl.SSLSession | None = None
         self._session_known = False
         self._looks, self._looked = 0, 0.0
+        self._most = MOST_BODY
 
-    def request(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
-        """Sends one request and reads its whole answer; raises NoAnswerError.
+    def request(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes = b"",
+        most: int = MOST_BODY,
+    ) -> Answer:
+        """Sends one request and reads its whole answer, up to ``most`` bytes; raises NoAnswerError.
 
         A kept-alive connection that turns out closed before any byte of an answer is replaced
         once: every request of ours may be repeated.
         """
         deadline = self._monotonic() + self._total_s
+        self._most = most
         message = self._message(method, path, headers, body)
         reused = self._socket is not None
         try:
@@ -295,7 +304,7 @@ class Client:
         length_text = headers.get("content-length")
         if length_text is None:
             return Answer(status, headers, self._rest(data, deadline)), False
-        length = _number(length_text, 10)
+        length = _number(length_text, 10, self._most)
         while len(data) < length:
             data += self._more(deadline)
         return Answer(status, headers, data[:length]), not closing and len(data) == length
@@ -321,7 +330,7 @@ class Client:
     def _rest(self, data: bytes, deadline: float) -> bytes:
         while more := self._receive(deadline):
             data += more
-            if len(data) > MOST_BODY:
+            if len(data) > self._most:
                 raise NoAnswerError("protocol", "answer is too long")
         return data
 
@@ -331,8 +340,8 @@ class Client:
             while b"\r\n" not in data:
                 data += self._more(deadline)
             line, _, data = data.partition(b"\r\n")
-            size = _number(line.partition(b";")[0].decode("latin-1").strip(), 16)
-            if len(body) + size > MOST_BODY:
+            size = _number(line.partition(b";")[0].decode("latin-1").strip(), 16, self._most)
+            if len(body) + size > self._most:
                 raise NoAnswerError("protocol", "answer is too long")
             while len(data) < size + 2:
                 data += self._more(deadline)
@@ -357,12 +366,12 @@ def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     return int(words[1]), headers
 
 
-def _number(text: str, base: int) -> int:
+def _number(text: str, base: int, most: int) -> int:
     try:
         number = int(text, base)
     except ValueError:
         number = -1
-    if not 0 <= number <= MOST_BODY:
+    if not 0 <= number <= most:
         raise NoAnswerError("protocol", f"bad length {text[:20]!r}")
     return number
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from agent import VERSION
 from agent.config import Config
+from agent.downlink import Downlink, Item
 from agent.facts import ChildFacts, Facts
 from agent.http1 import Client, UrlError, pinned_context
 from agent.identity import IDENTITY as IDENTITY_FILE
@@ -27,6 +28,7 @@ from agent.log import Log, utc_text
 from agent.schedule import JUMP_MS, ClockWatch, Eras, Ticks, nominal_ms, usable
 from agent.ship import Shipper
 from agent.spool import Spool
+from agent.tasks import Task, Tasks
 from collectors.catalog import TABLES
 from collectors.host import HostCollector
 from collectors.records import Document, Reading
@@ -96,10 +98,13 @@ class Service:
         )
         used, interval_s = self._spool.eras, config.collect_interval_s
         self._eras = {k: Eras(used.get(k, ()), interval_s) for k in ("host", "parts")}
+        self.tasks = Tasks({"facts": self._facts_now}, self._post_result)
+        self.downlink = Downlink(self._take_orders, self.tasks.held)
         self.shipper = Shipper(
             self._spool,
             log,
             backlog_per_s=config.ship_backlog_per_s,
+            downlink=self.downlink,
             monotonic=self._clock.monotonic,
             wall=self._clock.wall,
         )
@@ -115,6 +120,8 @@ class Service:
         self._agent = UNENROLLED
         self._ticked, self._status_state = 0, ("", "")
         self._status_file, self._status_size = -1, 0
+        self.assigned: dict[str, Callable[[list[Item]], None]] = {}
+        """Kinds of assignments this agent knows, and who takes all of a kind over."""
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
 
@@ -250,6 +257,29 @@ class Service:
             self._facts_due, self._facts_sent = False, monotonic
             return True
         return False
+
+    # ---- what the controller wants
+
+    def _take_orders(self, assignments: list[Item], tasks: list[Item]) -> None:
+        """In the sending thread. Assignments of a kind this agent does not know are left."""
+        unknown = sorted({each["kind"][:40] for each in assignments} - self.assigned.keys())
+        if unknown:
+            self._log.throttled("warning", "unknown_assignment", "", kinds=", ".join(unknown))
+        for kind, take in self.assigned.items():
+            take([each["body"] for each in assignments if each["kind"] == kind])
+        self.tasks.take(tasks)
+
+    def _post_result(self, body: Item) -> None:
+        now_ms = int(self._clock.wall() * 1000)
+        self._log.event("info", "task", number=body["task"], state=body["state"])
+        document = Document("task_result", now_ms, body)
+        self.shipper.notify(self._spool.append(self._agent, [], [document], now_ms))
+
+    def _facts_now(self, task: Task) -> Item:
+        """Task ``facts``: the next tick reads the facts and sends them."""
+        del task
+        self._facts_read, self._facts_due = -FACTS_CHECK_S, True
+        return {"facts": "with the next row"}
 
     # ---- damage
 

@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from agent.http1 import Answer, NoAnswerError, parse_date
+from agent.downlink import MOST_ORDERS, Downlink
+from agent.http1 import MOST_BODY, Answer, NoAnswerError, parse_date
 from agent.spool import Spool
 from agent.spool_batch import Entry
 from collectors.records import CONTENT_TYPE, MAX_WIRE_BYTES, WireError
@@ -55,7 +56,12 @@ class Requests(Protocol):
     """What sends a request: http1.Client, or a test's."""
 
     def request(
-        self, method: str, path: str, headers: dict[str, str], body: bytes = b""
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes = b"",
+        most: int = MOST_BODY,
     ) -> Answer: ...
 
     def close(self) -> None: ...
@@ -136,11 +142,13 @@ class Shipper:
         log: Events,
         *,
         backlog_per_s: float,
+        downlink: Downlink | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         chance: Callable[[], float] = chance,
     ) -> None:
         self._spool, self._log = spool, log
+        self._downlink = downlink
         self._backlog_s = 1 / backlog_per_s
         self._monotonic, self._wall, self._chance = monotonic, wall, chance
         self._requests: Requests | None = None
@@ -162,6 +170,8 @@ class Shipper:
         """Sends as ``agent`` from here on; None for requests: only collect (not enrolled)."""
         if self._requests is not None and self._requests is not requests:
             self._requests.close()
+        if self._downlink is not None and self._agent and self._agent != agent:
+            self._downlink.forget()
         self._agent, self._secret, self._requests = agent, secret, requests
         self._not_before, self._failures, self.error = 0.0, 0, ""
         self.state = "starting" if requests else "unenrolled"
@@ -206,12 +216,13 @@ class Shipper:
             return 3_600.0
         if now < self._not_before:
             return self._not_before - now
+        asks_in = self._ask(now)
         entry = self._next(now)
         if entry is None:
             if self._spool.batches:
-                return max(0.01, self._backlog_at - now)
+                return min(asks_in, max(0.01, self._backlog_at - now))
             self._spool.tidy()
-            return 3_600.0
+            return asks_in
         try:
             entry = self._spool.claim(entry, self._agent)
         except WireError as error:
@@ -222,6 +233,25 @@ class Shipper:
             self._log.throttled("warning", "spool_not_written", "claim", error=str(error))
             return self._back_off(0)
         return self._send(entry)
+
+    def _ask(self, now: float) -> float:
+        """Fetches what this agent is to do, if that is due; seconds until it is again."""
+        if self._downlink is None or self._requests is None:
+            return 3_600.0
+        if self._downlink.wait_s(now) <= 0:
+            requests = self._requests
+            error = self._downlink.ask(
+                lambda method, path, headers: requests.request(
+                    method, path, headers, most=MOST_ORDERS
+                ),
+                f"{self._agent}.{self._secret}",
+                now,
+            )
+            if error:
+                self._log.throttled("warning", "downlink_failed", error[:80], error=error)
+            else:
+                self._log.forget("downlink_failed")
+        return min(3_600.0, self._downlink.wait_s(now))
 
     def _next(self, now: float) -> Entry | None:
         if not self._spool.batches:
@@ -256,6 +286,8 @@ class Shipper:
             self._log.throttled("warning", "unreachable", error.kind, error=str(error))
             return self._back_off(0)
         self._note_skew(answer)
+        if self._downlink is not None and b'"assigned"' in answer.body:
+            self._downlink.told(_object(answer.body).get("assigned"))
         issued = self._spool.issued
         return self._act(entry, judge(answer, entry.id.seq, issued))
 

@@ -17,6 +17,9 @@ from controller.gauges import Gauges
 from controller.idle.api import router as idle_router
 from controller.ingest.api import InstalledDoor
 from controller.ingest.api import router as ingest_router
+from controller.ingest.documents import DocumentKind
+from controller.ingest.downlink import AssignmentKind, Downlink
+from controller.ingest.tasks import FACTS_NOW, TaskKind, result_kind
 from controller.inventory import units
 from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
 from controller.ipv6.api import router as ipv6_router
@@ -48,6 +51,15 @@ ROUTERS = (
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
+ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = ()
+"""What agents measure besides their own host, by the capability that gives it."""
+
+TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW,)
+"""What agents can be asked to do once."""
+
+DOCUMENT_KINDS: tuple[DocumentKind, ...] = (result_kind(TASK_KINDS),)
+"""What agents send besides samples, by the capability that takes it in."""
+
 
 def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> FastAPI:
     """The application. It owns nothing: the caller closes the runtime's stores.
@@ -68,6 +80,8 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.find_unit_id = _find_unit_id
     app.state.published = published_report
     app.state.further_due = ()
+    app.state.document_kinds = DOCUMENT_KINDS
+    app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from controller.access import sessions, tokens, users
 from controller.idle import nightly
+from controller.ingest import tasks as agent_tasks
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
@@ -98,6 +99,11 @@ def _scan_idle(runtime: Runtime) -> None:
     nightly.scan_city(runtime)
 
 
+def _expire_tasks(runtime: Runtime) -> None:
+    with runtime.database.write() as session:
+        agent_tasks.expire(session, runtime.now())
+
+
 JOBS = (
     Job("holdings", "rollup", _sync_holdings, timedelta(seconds=15)),
     Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
@@ -108,6 +114,7 @@ JOBS = (
     Job("idle scan", "analysis", _scan_idle, at=MORNING),
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),
+    Job("agent tasks", "upkeep", _expire_tasks, timedelta(minutes=5)),
     Job("sessions", "upkeep", _purge_access, timedelta(minutes=10)),
 )
 """Rollups share a lane: two of them at once would compute the same buckets."""

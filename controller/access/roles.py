@@ -29,6 +29,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "samples.write": ("system_admin", "ops"),
     "agents.read": READERS,
     "agents.manage": ("system_admin", "ops", "county_admin"),
+    "agents.trust": ("system_admin", "ops"),
     "ledger.read": READERS,
     "ledger.import": ("system_admin", "ops"),
     "ledger.publish": ("system_admin", "ops"),

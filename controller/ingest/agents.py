@@ -58,6 +58,8 @@ class AgentView(_View):
     clock_skew_s: float | None
     address: str
     losses: int
+    roles: list[str] = []
+    """What it is trusted with besides its own host."""
     demo: bool = False
 
 
@@ -148,6 +150,7 @@ def list_agents(
                 clock_skew_s=agent.clock_skew_s,
                 address=agent.address,
                 losses=losses.get(agent.id, 0),
+                roles=agent.roles.split(),
                 demo=agent.demo,
             )
         )
@@ -181,7 +184,7 @@ def approve(
     Raises NotFound, and Problem 409 for a revoked one.
     """
     with database.write() as session:
-        agent = _of(session, scope, agent_id)
+        agent = writable(session, scope, agent_id)
         if agent.state == "revoked":
             raise Problem(409, "agent revoked", "enrol it again with a new token")
         before = agent.state
@@ -207,7 +210,7 @@ def revoke(
     Raises NotFound.
     """
     with database.write() as session:
-        agent = _of(session, scope, agent_id)
+        agent = writable(session, scope, agent_id)
         if agent.state != "revoked":
             before, agent.state = agent.state, "revoked"
             session.add(agent)
@@ -218,7 +221,8 @@ def revoke(
         return get_agent(session, scope, agent_id, now)
 
 
-def _of(session: Session, scope: Scope, agent_id: str) -> Agent:
+def writable(session: Session, scope: Scope, agent_id: str) -> Agent:
+    """An agent's row, locked until the commit. Raises NotFound, also for another unit's."""
     agent = session.get(Agent, agent_id, with_for_update=True)
     if agent is None or not scope.allows(agent.unit_id):
         raise NotFound("agent", agent_id)

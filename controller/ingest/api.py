@@ -23,12 +23,13 @@ from controller.access.deps import (
     resolve_scope,
 )
 from controller.access.principal import Principal
-from controller.ingest import authority, documents, enrolment, rows
+from controller.ingest import authority, documents, downlink, enrolment, rows
 from controller.ingest.agents_api import router as agents_router
 from controller.ingest.directory import Known
 from controller.ingest.door import PATH, refuse_state
 from controller.ingest.installed import InstalledDoor, door_of, lifespan
 from controller.ingest.request import Body
+from controller.ingest.tasks_api import router as tasks_router
 from controller.problems import Problem
 from controller.runtime import Runtime
 
@@ -103,12 +104,19 @@ class RowsAnswer(BaseModel):
 
 
 class SelfAnswer(BaseModel):
-    """An agent as the controller knows it. ``assignments``: what to measure besides itself."""
+    """An agent as the controller knows it, and what it is to do.
+
+    ``assignments``: what to measure besides itself, each with kind and body. ``tasks``: what to do
+    once. ``ask_again_s``: 0 is only when the answer to a batch names another ``assigned``.
+    """
 
     agent: str
     state: str
     server_time: str
+    assigned: str
     assignments: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+    ask_again_s: int
 
 
 BINARY_BODY = {
@@ -239,18 +247,50 @@ def _parted(
     return wires, run
 
 
-@door_router.get("/ingest/self", responses={401: REFUSALS[401]})
-async def describe_self(request: Request, runtime: RuntimeDep) -> SelfAnswer:
-    """What the controller knows of the calling agent, whatever its state."""
+@door_router.get(
+    "/ingest/self",
+    response_model=SelfAnswer,
+    responses={
+        304: {"description": "If-None-Match is the version that still holds"},
+        401: REFUSALS[401],
+    },
+)
+async def describe_self(request: Request, runtime: RuntimeDep) -> Response:
+    """What the controller knows of the calling agent, whatever its state, and what it is to do.
+
+    Secrets of gear are in the assignments of an approved agent with role poller, and nowhere else.
+    """
     door = door_of(request.app)
     await door.start()
     known = await door.authenticate(request.headers.get("authorization", "").encode())
-    return SelfAnswer(
+    tag = f'"{known.assigned}"'
+    headers = {"Cache-Control": "no-store", "ETag": tag}
+    if known.state == "active" and known.assigned and request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    orders = await run_in_threadpool(
+        downlink.orders_of,
+        runtime,
+        request.app.state.downlink,
+        known.id,
+        _held(request.headers.get("yunxun-tasks", "")),
+        runtime.now(),
+    )
+    answer = SelfAnswer(
         agent=known.id,
         state=known.state,
         server_time=runtime.now().isoformat(timespec="milliseconds"),
-        assignments=[],
+        assigned=orders.version,
+        assignments=orders.assignments,
+        tasks=orders.tasks,
+        ask_again_s=orders.ask_again_s,
     )
+    headers["ETag"] = f'"{orders.version}"'
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _held(text: str) -> frozenset[int]:
+    """Numbers of tasks an agent says it holds, apart by commas; what is no number is left out."""
+    return frozenset(int(word) for word in text[:4000].split(",") if word.strip().isdigit())
 
 
 @door_router.get(
@@ -313,3 +353,4 @@ def _machine(body: bytes) -> enrolment.Machine:
 
 router.include_router(door_router)
 router.include_router(agents_router)
+router.include_router(tasks_router)

@@ -39,6 +39,8 @@ class Known:
     resource_id: int | None
     resource_code: str
     unit_id: int
+    assigned: str = ""
+    """Version of what it is to fetch."""
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     """By epoch, the spool that came first, first."""
     allowance: float = -1.0
@@ -111,6 +113,7 @@ class Row(NamedTuple):
     resource_id: int | None
     resource_code: str | None
     unit_id: int
+    assigned: str = ""
 
 
 class Directory:
@@ -145,7 +148,13 @@ class Directory:
         state = "conflict" if row.id in self.conflicts else row.state
         if known is None:
             known = self._agents[row.id] = Known(
-                row.id, secret, state, row.resource_id, row.resource_code or "", row.unit_id
+                row.id,
+                secret,
+                state,
+                row.resource_id,
+                row.resource_code or "",
+                row.unit_id,
+                row.assigned,
             )
             self._strangers.pop(row.id, None)
             return known
@@ -154,6 +163,7 @@ class Directory:
             known.ledgers.clear()
         known.secret, known.state, known.unit_id = secret, state, row.unit_id
         known.resource_id, known.resource_code = row.resource_id, row.resource_code or ""
+        known.assigned = row.assigned
         return known
 
     def may_look_up(self, agent: str, now: float) -> bool:
@@ -181,6 +191,7 @@ def read_rows(session: Session, agent: str | None = None) -> list[Row]:
         col(Agent.resource_id),
         col(Resource.code),
         col(Agent.unit_id),
+        col(Agent.assigned),
     ).join(Resource, col(Resource.id) == col(Agent.resource_id), isouter=True)
     if agent is not None:
         statement = statement.where(col(Agent.id) == agent)

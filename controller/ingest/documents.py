@@ -1,6 +1,9 @@
-"""Documents of agents (facts, losses, failures): each taken in exactly once, then answered.
+"""Documents of agents (facts, losses, failures …): each taken in exactly once, then answered.
 
-Their effect is the register, so their acknowledgement is written in the same transaction.
+Their effect is the register, so their acknowledgement is written in the same transaction. Three
+kinds are ingest's own; the others belong to capabilities above it, whose handlers the application
+hands in. A handler works in a savepoint: one that fails takes nothing else of the batch with it,
+and its document is set aside with the reason.
 """
 
 from __future__ import annotations
@@ -8,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session, col, select
 
 from collectors.records import BatchId, Document
@@ -26,7 +30,40 @@ from controller.problems import Problem
 log = logging.getLogger("yunxun.ingest")
 
 MOST_FACTS_BYTES = 256 << 10
+MOST_KIND_BYTES = 4 << 20
+"""No kind may hold more; a batch inflates to twice that at most."""
 MOST_QUEUED = 5_000
+
+Take = Callable[[Session, Agent, Document, datetime], None]
+"""Takes one document of an agent in. Raises Problem or ValueError for one it cannot use."""
+
+
+class DocumentKind(NamedTuple):
+    """A kind of document that a capability takes in."""
+
+    name: str
+    take: Take
+    most_bytes: int = MOST_FACTS_BYTES
+    """Of its body as JSON."""
+
+
+Kinds = Mapping[str, DocumentKind]
+"""By name."""
+
+OWN_KINDS = frozenset({"facts", "loss", "collector_failed"})
+
+
+def kinds_of(kinds: tuple[DocumentKind, ...]) -> Kinds:
+    """The kinds by name. Raises ValueError for a name that comes twice, or is ingest's own."""
+    by_name = {kind.name: kind for kind in kinds}
+    if len(by_name) != len(kinds) or by_name.keys() & OWN_KINDS:
+        raise ValueError("two kinds of documents have one name")
+    if any(kind.most_bytes > MOST_KIND_BYTES for kind in kinds):
+        raise ValueError(f"no kind of document may be over {MOST_KIND_BYTES} bytes")
+    return by_name
+
+
+NO_KINDS: Kinds = {}
 
 
 class Delivery(NamedTuple):
@@ -38,9 +75,11 @@ class Delivery(NamedTuple):
     arrived: datetime
 
 
-def check_documents(documents: list[Document]) -> None:
+def check_documents(documents: list[Document], kinds: Kinds = NO_KINDS) -> None:
     """Raises Problem 422 for a document that cannot be kept."""
     for document in documents:
+        kind = kinds.get(document.kind)
+        most = kind.most_bytes if kind else MOST_FACTS_BYTES
         try:
             text = json.dumps(document.body, allow_nan=False, ensure_ascii=False)
             size = len(text.encode())
@@ -50,14 +89,16 @@ def check_documents(documents: list[Document]) -> None:
             raise Problem(422, "bad document", f"{document.kind}: NaN, or nested deep") from None
         if "\\u0000" in text:
             raise Problem(422, "bad document", f"{document.kind}: not text")
-        if size > MOST_FACTS_BYTES:
-            raise Problem(
-                422, "bad document", f"{document.kind}: over {MOST_FACTS_BYTES} bytes of JSON"
-            )
+        if size > most:
+            raise Problem(422, "bad document", f"{document.kind}: over {most} bytes of JSON")
 
 
 def deliver(
-    session: Session, deliveries: list[Delivery], subjects: set_aside.Subjects, now: datetime
+    session: Session,
+    deliveries: list[Delivery],
+    subjects: set_aside.Subjects,
+    now: datetime,
+    kinds: Kinds = NO_KINDS,
 ) -> None:
     """Takes documents in, each exactly once, inside the caller's transaction."""
     ledgers = {
@@ -72,7 +113,7 @@ def deliver(
         if ledger.holds(each.id.seq):
             continue
         for document in each.documents:
-            _take_in(session, each.id.agent, document, counts, now)
+            _take_in(session, each.id.agent, document, counts, now, kinds)
         ledger.note(each.id.seq, each.digest, int(each.arrived.timestamp() * 1000))
         ledger.store(each.id.seq)
         touched[key] = ledger
@@ -87,6 +128,7 @@ def _take_in(
     document: Document,
     counts: dict[set_aside.Key, set_aside.Count],
     now: datetime,
+    kinds: Kinds,
 ) -> None:
     body = document.body
     match document.kind:
@@ -111,8 +153,42 @@ def _take_in(
             subject = f"{body.get('collector', '')}: {body.get('error', '')}"
             at = _moment(document.time_ms)
             set_aside.merge(counts, set_aside.COLLECTOR_FAILED, agent, subject, 1, now, at, at)
+        case name if name in kinds:
+            reason = _hand_over(session, agent, document, kinds[name], now)
+            if reason:
+                at = _moment(document.time_ms)
+                subject = f"{name}: {reason}"
+                set_aside.merge(counts, set_aside.BAD_DOCUMENT, agent, subject, 1, now, at, at)
         case _:
             set_aside.merge(counts, set_aside.UNKNOWN_DOCUMENT, agent, document.kind, 1, now)
+
+
+def _hand_over(
+    session: Session, agent: str, document: Document, kind: DocumentKind, now: datetime
+) -> str:
+    """Why the document was not taken; "" if it was. Raises what the next try may not meet."""
+    row = session.get(Agent, agent)
+    if row is None:
+        return "its agent is gone"
+    try:
+        with session.begin_nested():
+            kind.take(session, row, document, now)
+            session.flush()
+    except OperationalError:
+        raise  # locked or gone: the agent sends the batch again
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        log.exception("a document of kind %s of agent %s was not taken", kind.name, agent)
+        return "the database refused it"
+    except Problem as problem:
+        return str(problem)
+    except ValueError as error:
+        return str(error) or "unusable"
+    except Exception as error:
+        log.exception("a document of kind %s of agent %s was not taken", kind.name, agent)
+        return type(error).__name__
+    return ""
 
 
 def _with_uuid(session: Session, agent: str, facts: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from controller.ingest.bookkeeping import Pending, Written, moment
 from controller.ingest.books import Books
 from controller.ingest.decode import Layout, Opened, Opener
 from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
-from controller.ingest.documents import Delivery, DocumentCommit
+from controller.ingest.documents import Delivery, DocumentCommit, DocumentKind, kinds_of
 from controller.ingest.group_commit import GroupCommit, Outcome, try_later
 from controller.ingest.request import Answer, Body, agreed, refusal
 from controller.ingest.tables import AgentEpoch, SetAside
@@ -66,8 +66,10 @@ class Door:
     """The state of one process's door. ``start`` before the first batch, ``close`` after the
     last."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, kinds: tuple[DocumentKind, ...] = ()) -> None:
+        """``kinds``: the documents that capabilities above ingest take in."""
         ingest = runtime.settings.ingest
+        self._kinds = kinds_of(kinds)
         self._runtime = runtime
         self._settings = ingest
         self.directory = Directory()
@@ -285,10 +287,10 @@ class Door:
         if batch.seq >= VERSION_SEQ_LIMIT:
             raise Problem(422, "bad batch", f"seq is not below {VERSION_SEQ_LIMIT}")
         if opened.table == records.DOCUMENTS:
-            documents.check_documents(opened.documents)
+            documents.check_documents(opened.documents, self._kinds)
             ledger = self._admit(known, opened, now)
             await self._documents.put(Delivery(batch, opened.digest, opened.documents, now))
-            return {"acked": batch.seq, "acked_through": ledger.store(batch.seq)}
+            return _acknowledged(known, batch.seq, ledger)
         unknown = self._judge(known, opened)
         ledger = self._admit(known, opened, now)
         part = Part(
@@ -302,7 +304,7 @@ class Door:
         outcome = await self.commits.put(opened.table, part) if opened.rows else _NOTHING
         known.last_sample_ms = max(known.last_sample_ms, outcome.newest_ms)
         known.seen = True
-        done: dict[str, Any] = {"acked": batch.seq, "acked_through": ledger.store(batch.seq)}
+        done = _acknowledged(known, batch.seq, ledger)
         if unknown or outcome.future or outcome.unset:
             done["set_aside"] = self._set_aside(known, unknown, opened.rows, outcome, now)
         return done
@@ -377,7 +379,8 @@ class Door:
 
     def _write_documents(self, deliveries: list[Delivery]) -> None:
         with self._runtime.database.write() as session:
-            documents.deliver(session, deliveries, self.books.subjects, self._runtime.now())
+            now = self._runtime.now()
+            documents.deliver(session, deliveries, self.books.subjects, now, self._kinds)
 
 
 class DoorMiddleware:
@@ -396,6 +399,14 @@ class DoorMiddleware:
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         )
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _acknowledged(known: Known, seq: int, ledger: Ledger) -> dict[str, Any]:
+    """The answer to a batch that is stored; with the version of what the agent is to fetch."""
+    done: dict[str, Any] = {"acked": seq, "acked_through": ledger.store(seq)}
+    if known.assigned:
+        done["assigned"] = known.assigned
+    return done
 
 
 def judge(table: str, layout: Layout) -> Verdict:

@@ -20,6 +20,7 @@ LOSS = "loss"
 COLLECTOR_FAILED = "collector_failed"
 CLONE = "clone"
 UNKNOWN_DOCUMENT = "unknown_document"
+BAD_DOCUMENT = "bad_document"
 KINDS = (
     UNKNOWN_COLUMN,
     FUTURE,
@@ -28,6 +29,7 @@ KINDS = (
     COLLECTOR_FAILED,
     CLONE,
     UNKNOWN_DOCUMENT,
+    BAD_DOCUMENT,
 )
 
 MOST_SUBJECTS = 50

@@ -1,4 +1,4 @@
-"""Enrolment tokens, agents, their epochs, and what was set aside at the door."""
+"""Enrolment tokens, agents, their epochs, their tasks, and what was set aside at the door."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from controller.store.relational import UtcDateTime
 
 AGENT_STATES = ("pending", "active", "revoked", "conflict")
 """pending: waits for approval; conflict: two machines send as this agent (a clone)."""
+
+AGENT_ROLES = ("poller",)
+"""What an agent may be trusted with besides measuring its own host. poller: it asks network gear
+of its site, so it is given the gear's credentials."""
+
+TASK_STATES = ("waiting", "running", "done", "failed", "refused", "expired", "cancelled")
+"""waiting: not yet fetched, or fetched and nothing heard; the last five are final."""
 
 
 class EnrolmentToken(SQLModel, table=True):
@@ -52,6 +59,38 @@ class Agent(SQLModel, table=True):
     """The token it enrolled with."""
     address: str = ""
     demo: bool = False
+    roles: str = Field(default="", max_length=100, sa_column_kwargs={"server_default": ""})
+    """Of AGENT_ROLES, apart by spaces; given by a person."""
+    assigned: str = Field(default="", max_length=32, sa_column_kwargs={"server_default": ""})
+    """Version of what it is to fetch; "" while there never was anything."""
+
+    def holds(self, role: str) -> bool:
+        """Whether it may be trusted so: it is active, and somebody gave it the role."""
+        return self.state == "active" and role in self.roles.split()
+
+
+class AgentTask(SQLModel, table=True):
+    """Something an agent is to do once: a scan, a poll now. Bounded in time, size and tries."""
+
+    __tablename__ = "agent_task"
+
+    id: int | None = Field(default=None, primary_key=True)
+    agent_id: str = Field(foreign_key="agent.id", index=True, max_length=32)
+    kind: str = Field(index=True, max_length=40)
+    body: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Without secrets: those are filled in when it is handed over."""
+    created: datetime = Field(sa_type=UtcDateTime)
+    created_by: str = Field(default="", max_length=100)
+    expires: datetime = Field(sa_type=UtcDateTime, index=True)
+    state: str = Field(default="waiting", index=True, max_length=12)
+    handed_over: int = 0
+    """How often it was handed to an agent that did not have it."""
+    changed: datetime = Field(sa_type=UtcDateTime)
+    done: int = 0
+    total: int = 0
+    """Progress while it runs; 0 of 0 where it is not known."""
+    error: str = Field(default="", max_length=500)
+    result: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
 
 
 class AgentEpoch(SQLModel, table=True):

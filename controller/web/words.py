@@ -71,6 +71,7 @@ def set_aside_kind(code: str, _: Text) -> tuple[str, str]:
             _("两台机器使用同一采集端身份，已暂停接收；请吊销后分别重新接入。"),
         ),
         "unknown_document": (_("未知文档"), _("采集端版本比本系统新，该类文档未入库。")),
+        "bad_document": (_("文档不可用"), _("文档内容有误，原因见右；同批其他数据已入库。")),
     }
     return words.get(code, (code, ""))
 
@@ -98,6 +99,9 @@ def action(code: str, _: Text) -> str:
         "token.create": _("新建接口令牌"),
         "token.revoke": _("吊销接口令牌"),
         "agent.approve": _("批准采集端"),
+        "agent.roles": _("设定采集端角色"),
+        "agent_task.create": _("下达采集端任务"),
+        "agent_task.cancel": _("取消采集端任务"),
         "agent.revoke": _("吊销采集端"),
         "agent.enrol": _("采集端接入"),
         "agent_token.create": _("新建接入令牌"),

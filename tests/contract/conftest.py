@@ -20,7 +20,7 @@ from controller.findings.model import NOTHING, Observation
 from controller.findings.record import observe
 from controller.findings.tables import SuppressionWindow
 from controller.idle.scan import scan
-from controller.ingest.tables import Agent, EnrolmentToken
+from controller.ingest.tables import Agent, AgentTask, EnrolmentToken
 from controller.inventory.tables import (
     BusinessSystem,
     Holding,
@@ -121,6 +121,18 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
                     unit_id=number,
                     resource_id=number,
                     enrolled=now,
+                )
+            )
+            session.flush()
+            session.add(
+                AgentTask(
+                    id=number,
+                    agent_id=f"agent-{code}",
+                    kind="facts",
+                    body={"of": f"contact-{code}"},
+                    created=now,
+                    expires=now.replace(year=now.year + 1),
+                    changed=now,
                 )
             )
             seen = Observation("disk.full", "resource", f"vm-{code}", "major", "磁盘将满",

@@ -77,6 +77,18 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         "ops",
         lambda c: c.post("/api/v1/agents/agent-audited/approve"),
     ),
+    ("PUT", "/api/v1/agents/{agent_id}/roles"): (
+        "ops",
+        lambda c: c.put("/api/v1/agents/agent-audited/roles", json={"roles": ["poller"]}),
+    ),
+    ("POST", "/api/v1/agents/{agent_id}/tasks"): (
+        "ops",
+        lambda c: c.post("/api/v1/agents/agent-audited/tasks", json={"kind": "facts"}),
+    ),
+    ("DELETE", "/api/v1/agent-tasks/{task_id}"): (
+        "ops",
+        lambda c: c.delete(f"/api/v1/agent-tasks/{_task(c)}"),
+    ),
     ("POST", "/api/v1/agents/{agent_id}/revoke"): (
         "ops",
         lambda c: c.post("/api/v1/agents/agent-audited/revoke"),
@@ -348,6 +360,12 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ),
 }
 """(method, path) -> who calls, and a call that succeeds."""
+
+
+def _task(client: httpx.Client) -> int:
+    """The task that was just made for the audited agent."""
+    found = client.get("/api/v1/agent-tasks", params={"agent": "agent-audited"}).json()["items"]
+    return int(found[0]["id"])
 
 
 def _drill(client: httpx.Client) -> int:

@@ -53,6 +53,7 @@ LISTS = [
     "/api/v1/systems",
     "/api/v1/resources",
     "/api/v1/agents",
+    "/api/v1/agent-tasks",
     "/api/v1/set-aside",
     "/api/v1/findings",
     "/api/v1/suppressions",
@@ -122,6 +123,8 @@ def test_no_list_holds_anything_of_anothers(house: House, role: str, path: str) 
     [
         ("POST", "/api/v1/agents/agent-B/approve", None),
         ("POST", "/api/v1/agents/agent-B/revoke", None),
+        ("POST", "/api/v1/agents/agent-B/tasks", {"kind": "facts"}),
+        ("DELETE", "/api/v1/agent-tasks/2", None),
         ("POST", "/api/v1/agent-tokens", {"unit": "B"}),
         ("DELETE", "/api/v1/agent-tokens/2", None),
     ],
@@ -133,6 +136,14 @@ def test_a_county_administrator_cannot_touch_anothers(
         assert client.request(method, path, json=body).status_code == 404
         listed = client.get("/api/v1/agent-tokens")
     assert "prefix-B" not in listed.text
+
+
+def test_the_task_of_anothers_agent_is_not_there(house: House) -> None:
+    """Tasks have numbers: 1 is of A's agent, 2 of B's."""
+    for role in ("unit", "county_admin"):
+        with house.client(house.tokens[role]) as client:
+            answers = [client.get(f"/api/v1/agent-tasks/{n}").status_code for n in (1, 2, 99)]
+        assert answers == [200, 404, 404]
 
 
 def test_anothers_finding_is_not_there_to_read_or_to_change(house: House) -> None:
