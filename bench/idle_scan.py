@@ -12,11 +12,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import usage_reports as world
+from bench import city as world
 from bench.store_process import peak_rss_mb
 from controller.access.scope import CITY
 from controller.idle import library
 from controller.idle.scan import judge_all
+from controller.runtime import Runtime
 from controller.store import rollup_sql
 from controller.store.rollup import FINAL, TABLES
 
@@ -30,10 +31,11 @@ def measure() -> dict[str, float]:
     end = int(time.time()) // 86_400 * 86_400
     with (
         tempfile.TemporaryDirectory(prefix="yunxun-bench-") as name,
-        world._world(Path(name)) as made,
+        world.city(Path(name)) as made,
     ):
         runtime, pid = made
-        figures = {"vms": float(world.VMS)} | world._fill(runtime, end)
+        world.registers(runtime, end)
+        figures = {"vms": float(world.VMS)} | world.rows(runtime, end)
         _hours(runtime, end)
         with runtime.database.read() as session:
             policies = library.policies(session)
@@ -64,7 +66,7 @@ def measure() -> dict[str, float]:
         }
 
 
-def _hours(runtime: world.Runtime, end: int) -> None:
+def _hours(runtime: Runtime, end: int) -> None:
     """Hourly rows, as production has them, for the weekly patterns."""
     for start in range(end - world.DAYS * 86_400, end, 5 * 86_400):
         piece = rollup_sql.Piece(start, start + 5 * 86_400, time.time_ns() // 1000)

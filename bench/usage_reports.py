@@ -9,12 +9,9 @@ it the join with the allocations; its result cache is off.
 
 from __future__ import annotations
 
-import statistics
 import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -23,33 +20,28 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import insert
 
-from bench.store_process import peak_rss_mb, store
+from bench.city import (
+    DAYS,
+    UNITS,
+    VMS,
+    city,
+    median,
+    registers,
+    rows,
+    unit_of,
+    vcpu_of,
+)
+from bench.store_process import peak_rss_mb
 from bench.victoria import REMOTE_WRITE_HEADERS, Victoria, victoria
-from controller import schema
 from controller.access.scope import CITY
-from controller.inventory.tables import BusinessSystem, Holding, Resource, Unit, UnitVersion
 from controller.runtime import Runtime
-from controller.settings import Settings
-from controller.store import groups, rollup, rollup_sql
-from controller.store.holdings import register_of
-from controller.store.relational import Database, connect
 from controller.store.samples import Samples
 from controller.usage.model import UsageQuery
-from controller.usage.queries import resource_figures, unit_trend, usage_report
+from controller.usage.queries import resource_figures, usage_report
 
-VMS = 10_000
-DAYS = 30
-STEP = 300
-UNITS = 120
-SYSTEMS = 4
-"""Of each unit."""
-GENERATED_VMS = 250
-"""Of one INSERT."""
 SENT_VMS = 100
 """Of one request to VictoriaMetrics."""
-RUNS = 5
 
 FIGURES = {
     "cpu": ("avg", "p95", "max"),
@@ -64,9 +56,10 @@ FIGURES = {
 def measure() -> dict[str, float]:
     """Seconds of each report on both sides, and memory."""
     end = int(time.time()) // 86_400 * 86_400
-    with tempfile.TemporaryDirectory(prefix="yunxun-bench-") as name, _world(Path(name)) as world:
+    with tempfile.TemporaryDirectory(prefix="yunxun-bench-") as name, city(Path(name)) as world:
         runtime, pid = world
-        figures = _fill(runtime, end)
+        registers(runtime, end)
+        figures = rows(runtime, end)
         figures |= _ours(runtime, pid, end)
         with tempfile.TemporaryDirectory(prefix="yunxun-bench-vm-") as folder:
             with victoria(Path(folder)) as peer:
@@ -77,177 +70,27 @@ def measure() -> dict[str, float]:
     return figures
 
 
-@contextmanager
-def _world(folder: Path) -> Iterator[tuple[Runtime, int]]:
-    schema.metadata()
-    engine = connect(f"sqlite:///{folder / 'yunxun.db'}")
-    schema.metadata().create_all(engine)
-    settings = Settings(data=folder)
-    with store(folder) as (samples, pid):
-        for statement in groups.create_statements(settings):
-            samples.command(statement)
-        database = Database(engine)
-        try:
-            yield Runtime(settings, database, samples), pid
-        finally:
-            database.close()
-
-
-def _vcpu(vm: int) -> int:
-    return (2, 4, 8, 16)[vm % 4]
-
-
-def _unit(vm: int) -> int:
-    return vm % UNITS + 1
-
-
-def _fill(runtime: Runtime, end: int) -> dict[str, float]:
-    """Registers, five-minute rows made in the store, and their sums by owner as in production."""
-    since = datetime.fromtimestamp(end - 400 * 86_400, UTC)
-    with runtime.database.write() as session:
-        connection = session.connection()
-        connection.execute(
-            insert(Unit),
-            [
-                {"code": f"U{u}", "created": since, "contact": "", "email": "", "phone": ""}
-                for u in range(1, UNITS + 1)
-            ],
-        )
-        connection.execute(
-            insert(UnitVersion),
-            [
-                {"unit_id": u, "name": f"Unit {u}", "kind": "department", "since": since}
-                for u in range(1, UNITS + 1)
-            ],
-        )
-        connection.execute(
-            insert(BusinessSystem),
-            [{"unit_id": u, "name": f"S{s}"} for u in range(1, UNITS + 1) for s in range(SYSTEMS)],
-        )
-        connection.execute(
-            insert(Resource),
-            [
-                {
-                    "code": f"vm{vm}",
-                    "name": f"vm{vm}",
-                    "kind": "vm",
-                    "ip": "",
-                    "os": "",
-                    "created": since,
-                    "tags": [],
-                    "demo": False,
-                }
-                for vm in range(1, VMS + 1)
-            ],
-        )
-        connection.execute(
-            insert(Holding),
-            [
-                {
-                    "resource_id": vm,
-                    "since": since,
-                    "unit_id": _unit(vm),
-                    "system_id": (_unit(vm) - 1) * SYSTEMS + vm // UNITS % SYSTEMS + 1,
-                    "vcpu": _vcpu(vm),
-                    "mem_bytes": _vcpu(vm) * 4.0 * (1 << 30),
-                    "disk_bytes": 200.0 * (1 << 30),
-                }
-                for vm in range(1, VMS + 1)
-            ],
-        )  # fmt: skip
-    began = time.monotonic()
-    buckets = DAYS * 86_400 // STEP
-    for first in range(1, VMS + 1, GENERATED_VMS):
-        runtime.samples.command(_generated(first, buckets, end - DAYS * 86_400))
-    generated = time.monotonic()
-    runtime.samples.command("OPTIMIZE TABLE host_5m FINAL")
-    merged = time.monotonic()
-    register = register_of(runtime.database)
-    holdings = register.read()
-    register.push(runtime.samples, holdings, runtime.now())
-    for start in range(end - DAYS * 86_400, end, 5 * 86_400):
-        piece = rollup_sql.Piece(start, start + 5 * 86_400, time.time_ns() // 1000)
-        runtime.samples.command(
-            rollup_sql.groups(rollup.TABLES[0], piece, snapshot=holdings.snapshot, coarse=False),
-            settings=rollup.FINAL,
-        )
-        runtime.samples.command(rollup_sql.units(piece), settings=rollup.FINAL)
-    summed = time.monotonic()
-    for table in ("group_5m", "unit_5m"):
-        runtime.samples.command(f"OPTIMIZE TABLE {table} FINAL")
-    return {
-        "rows": float(VMS * buckets),
-        "generate_s": generated - began,
-        "merge_s": merged - generated,
-        "group_rollup_day_s": (summed - merged) / DAYS,
-    }
-
-
-def _generated(first: int, buckets: int, start: int) -> str:
-    """Days with a shape, weeks, and noise; two decimals and whole 4 KiB pages, as agents send."""
-    return f"""
-INSERT INTO host_5m (resource, instance, time, seconds, cpu_used_pct, cpu_max_pct, mem_used_bytes,
-  disk_used_bytes, net_rx_bytes_s, net_tx_bytes_s, version, arrived)
-SELECT vm, '', toDateTime64(t, 3, 'UTC'), {STEP},
-  round(cpu, 2), round(least(100, cpu * 1.4 + 1), 2),
-  4096 * round(size * (0.35 + 0.2 * own + 0.05 * wave + 0.02 * noise) / 4096),
-  4096 * round(200 * 1073741824 * (0.3 + 0.3 * own + 0.1 * (t - {start}) / 2592000) / 4096),
-  round(1e5 * (0.2 + wave) * (1 + noise)), round(2e5 * (0.2 + wave) * (1 + noise)), 1, now()
-FROM (
-  SELECT {first} + intDiv(number, {buckets}) AS vm, {start} + number % {buckets} * {STEP} AS t,
-    (cityHash64(vm) % 1000) / 1000 AS own, rand(number) / 4294967296 AS noise,
-    greatest(0, sin((t % 86400) / 86400 * 6.2832 - 1.8))
-      * if(toDayOfWeek(toDateTime(t, 'UTC')) > 5, 0.3, 1) AS wave,
-    transform(vm % 4, [0, 1, 2, 3], [2., 4., 8., 16.]) * 4 * 1073741824 AS size,
-    3 + 10 * own + 45 * own * wave + 8 * noise AS cpu
-  FROM numbers({GENERATED_VMS} * {buckets})
-)"""
-
-
-def _median(run: Callable[[], Any], runs: int = RUNS) -> float:
-    """Seconds; the first, with cold caches of both sides' making, is not counted."""
-    run()
-    times = []
-    for _ in range(runs):
-        began = time.monotonic()
-        run()
-        times.append(time.monotonic() - began)
-    return statistics.median(times)
-
-
 def _ours(runtime: Runtime, pid: int, end: int) -> dict[str, float]:
     until = datetime.fromtimestamp(end, UTC)
     since = until - timedelta(days=DAYS)
 
-    def report(by: Any, unit: str | None = None) -> int:
-        return len(usage_report(runtime, CITY, UsageQuery(since, until, by, unit)).rows)
-
-    def page() -> None:
-        """What the page of one unit asks: its figures and the period's before, systems, resources,
-        curve."""
-        report("unit", "U7")
-        before = UsageQuery(since - (until - since), since, "unit", "U7")
-        usage_report(runtime, CITY, before)
-        report("system", "U7")
-        report("resource", "U7")
-        unit_trend(runtime, CITY, "U7", since, until)
+    def report(by: Any) -> int:
+        return len(usage_report(runtime, CITY, UsageQuery(since, until, by)).rows)
 
     if report("unit") != UNITS or report("resource") != VMS:
         raise RuntimeError("the report has not every row")
-    units = _median(lambda: report("unit"))
-    page_s = _median(page)
+    units = median(lambda: report("unit"))
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak
     before = peak_rss_mb(pid)
     query = UsageQuery(since, until, "resource")
-    percentiles = _median(lambda: resource_figures(runtime, CITY, query, ("cpu_p95",)), 3)
+    percentiles = median(lambda: resource_figures(runtime, CITY, query, ("cpu_p95",)), 3)
     growth = peak_rss_mb(pid) - before
     return {
         "units_s": units,
         "resource_p95_s": percentiles,
         "resource_p95_rss_growth_mb": growth,
-        "resources_report_s": _median(lambda: report("resource"), 1),
+        "resources_report_s": median(lambda: report("resource"), 1),
         "resources_report_rss_growth_mb": peak_rss_mb(pid) - before,
-        "unit_page_s": page_s,
     }
 
 
@@ -264,10 +107,10 @@ def _send(samples: Samples, peer: Victoria) -> dict[str, float]:
         body = b""
         for left, right in pairwise(edges.tolist()):
             vm = int(columns["resource"][left])
-            labels = {"unit": f"U{_unit(vm)}", "resource": f"vm{vm}"}
+            labels = {"unit": f"U{unit_of(vm)}", "resource": f"vm{vm}"}
             times = columns["t"][left:right].astype(np.int64) * 1000
             cores = np.round(
-                columns["cpu_used_pct"][left:right].astype(np.float64) * _vcpu(vm) / 100, 4
+                columns["cpu_used_pct"][left:right].astype(np.float64) * vcpu_of(vm) / 100, 4
             )
             body += _series("cores", labels, times, cores)
             body += _series("mem", labels, times, columns["mem_used_bytes"][left:right])
@@ -321,11 +164,11 @@ def _theirs(peer: Victoria, end: int) -> dict[str, float]:
             raise RuntimeError("VictoriaMetrics has not every VM")
 
     before = peer.rss_mb
-    raw_s, ruled_s = _median(raw, 3), _median(ruled)
+    raw_s, ruled_s = median(raw, 3), median(ruled)
     return {
         "victoria_units_raw_s": raw_s,
         "victoria_units_rules_s": ruled_s,
-        "victoria_resource_p95_s": _median(percentiles, 3),
+        "victoria_resource_p95_s": median(percentiles, 3),
         "victoria_rss_growth_mb": peer.rss_mb - before,
     }
 

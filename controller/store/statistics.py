@@ -31,6 +31,17 @@ def percentile(value: str, share: float, condition: str = "") -> str:
     return f"quantileExactIf({share - _RANK_EPSILON!r})({value}, {keep})"
 
 
+def weighted_percentile(value: str, share: float, weight: str) -> str:
+    """``percentile`` where each value stands ``weight`` times, a positive whole number.
+
+    quantileExactWeighted takes the first value whose running weight reaches ceil(level·n).
+    """
+    keep = f"not isNaN({value})"
+    return (
+        f"quantileExactWeightedIf({share - _RANK_EPSILON!r})({value}, toUInt64({weight}), {keep})"
+    )
+
+
 def mean(value: str, condition: str = "") -> str:
     """Plain mean of the non-NaN values, else NaN."""
     keep = f"not isNaN({value})" + (f" AND {condition}" if condition else "")

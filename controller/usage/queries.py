@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sqlmodel import col, select
 
 from controller.access.scope import Scope
+from controller.inventory.tables import Resource
 from controller.problems import Problem
 from controller.runtime import Runtime
 from controller.usage import resources, sums
@@ -16,7 +18,7 @@ from controller.usage.held import Held
 from controller.usage.labels import Label, read_labels
 from controller.usage.model import UsageQuery, UsageReport, UsageRow
 from controller.usage.series import resource_series, unit_trend
-from controller.usage.view import look
+from controller.usage.view import View, look
 
 __all__ = ["resource_figures", "resource_series", "unit_trend", "usage_report"]
 
@@ -39,8 +41,18 @@ _FIGURES = {
 """Report field: (column of the answer, digits that Float32 really holds or nobody misses)."""
 
 
-def usage_report(runtime: Runtime, scope: Scope, query: UsageQuery) -> UsageReport:
+def usage_report(
+    runtime: Runtime,
+    scope: Scope,
+    query: UsageQuery,
+    names: Sequence[str] = resources.NAMES,
+    only: Collection[str] | None = None,
+) -> UsageReport:
     """The figures of every row that held a resource or has data in [since, until).
+
+    A table that shows a page of many resources asks twice: first with the few ``names`` (of
+    ``resources.NAMES``) that it sorts by, then for the codes in ``only``. Figures not asked for
+    are None, completeness without ``filled`` too. Other rows than resources have all of theirs.
 
     Raises NotFound for a unit or system that is not there or not in scope, Problem 422 for an
     empty period, and what ``Samples.query`` raises.
@@ -49,8 +61,10 @@ def usage_report(runtime: Runtime, scope: Scope, query: UsageQuery) -> UsageRepo
         raise Problem(422, "empty period", f"from {query.since} is not before to {query.until}")
     view = look(runtime, scope, query)
     if view.by == "resource":
+        if only is not None:
+            view = _limited(runtime, view, only)
         now_s = int(runtime.now().timestamp())
-        keys, answer = resources.figures(runtime.samples, runtime.settings, view, now_s)
+        keys, answer = resources.figures(runtime.samples, runtime.settings, view, now_s, names)
     else:
         found = sums.figures(runtime.samples, view)
         keys = np.asarray(found.get("row", []), np.int64)
@@ -59,17 +73,11 @@ def usage_report(runtime: Runtime, scope: Scope, query: UsageQuery) -> UsageRepo
     held = Held(view)
     with runtime.database.read() as session:
         labels = read_labels(session, view, held, set(place) | held.keys)
-    rows = [
-        _row(
-            label,
-            held,
-            {n: v[place[label.key]] for n, v in answer.items()} if label.key in place else {},
-        )
-        for label in labels
-    ]
+    rows = [_row(label, held, answer, place.get(label.key)) for label in labels]
     # Units contain each other: the topmost ones are the whole.
     top = [label.key for label in labels if label.depth == 0]
-    filled = sum(float(answer["filled"][place[key]]) for key in top if key in place)
+    known = "filled" in answer
+    filled = sum(float(answer["filled"][place[key]]) for key in top if known and key in place)
     expected = sum(held.expected.get(key, 0.0) for key in top)
     tree, end = view.tree, view.end - 1
     return UsageReport(
@@ -78,7 +86,7 @@ def usage_report(runtime: Runtime, scope: Scope, query: UsageQuery) -> UsageRepo
         by=query.by,
         rows=rows,
         generated=runtime.now(),
-        coverage_pct=_coverage(filled, expected),
+        coverage_pct=_coverage(filled, expected) if known else None,
         unit=None if view.root is None else tree.codes[view.root],
         unit_name=None if view.root is None else tree.name(view.root, end),
     )
@@ -99,11 +107,22 @@ def resource_figures(
     }
 
 
-def _row(label: Label, held: Held, answer: dict[str, Any]) -> UsageRow:
+def _limited(runtime: Runtime, view: View, codes: Collection[str]) -> View:
+    """``view`` of the resources of these codes only."""
+    with runtime.database.read() as session:
+        ids = session.exec(select(col(Resource.id)).where(col(Resource.code).in_(codes))).all()
+    pieces = view.pieces
+    return replace(view, pieces=pieces.pick(np.isin(pieces.row, np.array(ids, np.int64))))
+
+
+def _row(label: Label, held: Held, answer: dict[str, Any], place: int | None) -> UsageRow:
+    """``place`` is where ``answer`` has the row; None where nothing was measured."""
     key = label.key
+    got = {} if place is None else {name: values[place] for name, values in answer.items()}
     figures: dict[str, Any] = {
-        field: _number(answer.get(column), digits) for field, (column, digits) in _FIGURES.items()
+        field: _number(got.get(column), digits) for field, (column, digits) in _FIGURES.items()
     }
+    expected = held.expected.get(key, 0.0) if "filled" in answer else 0.0
     return UsageRow(
         **label.words,
         depth=label.depth,
@@ -111,7 +130,7 @@ def _row(label: Label, held: Held, answer: dict[str, Any]) -> UsageRow:
         vcpu_allocated=held.vcpu.get(key),
         mem_allocated_bytes=held.mem.get(key),
         disk_allocated_bytes=held.disk.get(key),
-        coverage_pct=_coverage(float(answer.get("filled", 0.0)), held.expected.get(key, 0.0)),
+        coverage_pct=_coverage(float(got.get("filled", 0.0)), expected),
         **figures,
     )
 

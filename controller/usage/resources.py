@@ -1,8 +1,9 @@
 """Figures of single resources, from their five-minute rows.
 
 A resource with one holding over the whole period needs no join: percentiles of its bytes divided
-by its allocation are the percentiles of the shares. The others (changed hands or size in between,
-allocation unknown, coarse or hourly rows) go the long way, row by row against their pieces.
+by its allocation are the percentiles of the shares. One with coarse or hourly rows counts each row
+as often as it has buckets (``spans``). The others (changed hands or size in between, allocation
+unknown, coarser rows that overlap) go the long way, row by row against their pieces.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from controller.settings import Settings
 from controller.store import statistics as st
 from controller.store.holdings import Ints
 from controller.store.rollup_sql import (
-    LONGEST_COARSE_S,
     USED_DISK,
     USED_MEMORY,
     coarse_buckets,
@@ -26,6 +26,7 @@ from controller.store.rollup_sql import (
     window,
 )
 from controller.store.samples import Columns, Samples
+from controller.usage import spans
 from controller.usage.view import Pieces, View
 
 SLICE = 500
@@ -67,45 +68,37 @@ def figures(
     """Resource ids and, parallel to them, each of ``names`` (some of NAMES); resources without
     data are left out."""
     pieces = view.pieces
+    if not names or not len(pieces.row):
+        return np.array([], np.int64), {name: np.array([]) for name in names}
     ids, count = np.unique(pieces.row, return_counts=True)
-    coarser = _with_coarser(samples, settings, view, now_s)
+    single = count[np.searchsorted(ids, pieces.row)] == 1
+    hourly = view.start < now_s - settings.retention.five_minute_days * st.DAY_S
+    coarse, meeting = spans.coarser(samples, view, hourly)
+    coarse = np.setdiff1d(coarse, spans.covered(samples, view, pieces.pick(single), coarse))
+    coarser = np.isin(pieces.row, coarse)
+    weighed = coarser & single & ~np.isin(pieces.row, meeting)
     held = pieces.holding
     whole = (pieces.since <= view.start) & (pieces.until >= view.end)
     known = ~(np.isnan(held.mem_bytes) | np.isnan(held.disk_bytes))
-    plain = whole & known & (count[np.searchsorted(ids, pieces.row)] == 1)
-    if coarser is None:
-        plain[:] = False
-    elif len(coarser):
-        plain &= ~np.isin(pieces.row, coarser)
+    plain = whole & known & single & ~coarser
     with ThreadPoolExecutor(LANES) as pool:
         parts = _slices(pieces.pick(plain), SLICE)
         short = list(pool.map(lambda part: _short(samples, view, part, names), parts))
+        parts = _slices(pieces.pick(weighed), SLICE)
+        some = list(pool.map(lambda part: _weighed(samples, view, part, names, hourly), parts))
         # Where a platform gives shares only, the bytes need each row's size.
         again = np.concatenate([*(keys[bare] for keys, _, bare in short), np.array([], np.int64)])
-        parts = _slices(pieces.pick(~plain | np.isin(pieces.row, again)), SLICE)
-        spread = coarser is None or len(coarser) > 0
-        long = list(pool.map(lambda part: _long(samples, view, part, names, spread), parts))
+        rest = ~(plain | weighed) | np.isin(pieces.row, again)
+        parts = _slices(pieces.pick(rest), SLICE)
+        spread = bool(np.isin(pieces.row[rest], coarse).any())
+        long = list(pool.map(lambda part: _long(samples, view, part, names, spread, hourly), parts))
     found = [(keys[~bare], {n: v[~bare] for n, v in got.items()}) for keys, got, bare in short]
-    found += long
+    found += some + long
     keys = np.concatenate([*(keys for keys, _ in found), np.array([], np.int64)])
     return keys, {
         name: np.concatenate([*(values[name] for _, values in found), np.array([])])
         for name in names
     }
-
-
-def _with_coarser(
-    samples: Samples, settings: Settings, view: View, now_s: int
-) -> NDArray[np.int64] | None:
-    """Resources that have coarse rows in the period; None where five-minute rows may be gone."""
-    if view.start < now_s - settings.retention.five_minute_days * st.DAY_S:
-        return None
-    rows = samples.query(
-        f"SELECT DISTINCT resource FROM {HOST.name}_coarse "
-        f"WHERE {window('time', view.start - LONGEST_COARSE_S, view.end)} "
-        f"AND toUnixTimestamp(time) + interval_s > {view.start} AND instance = ''"
-    )
-    return np.asarray(rows.get("resource", []), np.int64)
 
 
 def _slices(pieces: Pieces, size: int) -> Iterator[Pieces]:
@@ -116,21 +109,27 @@ def _slices(pieces: Pieces, size: int) -> Iterator[Pieces]:
         yield pieces.pick((pieces.row >= chunk[0]) & (pieces.row <= chunk[-1]))
 
 
-def _statistics(names: Sequence[str], mem: str, disk: str) -> str:
-    """The SELECT list of ``names``."""
+def _statistics(names: Sequence[str], mem: str, disk: str, weight: str = "") -> str:
+    """The SELECT list of ``names``; ``weight`` is the column that says how often a row counts."""
+
+    def percentile(value: str) -> str:
+        if weight:
+            return st.weighted_percentile(value, 0.95, weight)
+        return st.percentile(value, 0.95)
+
     expressions = {
-        "filled": "count()",
+        "filled": f"sum({weight})" if weight else "count()",
         "cpu_avg": st.weighted_mean("cpu_used_pct", "seconds"),
-        "cpu_p95": st.percentile("cpu_used_pct", 0.95),
+        "cpu_p95": percentile("cpu_used_pct"),
         "cpu_max": st.highest(_PEAK),
         "mem_avg": st.weighted_mean(mem, "seconds"),
-        "mem_p95": st.percentile(mem, 0.95),
+        "mem_p95": percentile(mem),
         "mem_max": st.highest(mem),
         "disk_avg": st.weighted_mean(disk, "seconds"),
         "rx_avg": st.weighted_mean("net_rx_bytes_s", "seconds"),
-        "rx_p95": st.percentile("net_rx_bytes_s", 0.95),
+        "rx_p95": percentile("net_rx_bytes_s"),
         "tx_avg": st.weighted_mean("net_tx_bytes_s", "seconds"),
-        "tx_p95": st.percentile("net_tx_bytes_s", 0.95),
+        "tx_p95": percentile("net_tx_bytes_s"),
     }
     return ", ".join(f"{expressions[name]} AS {name}" for name in names)
 
@@ -182,10 +181,29 @@ def _share(used: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.f
     return share
 
 
+def _weighed(
+    samples: Samples, view: View, pieces: Pieces, names: Sequence[str], hourly: bool
+) -> tuple[Ints, Figures]:
+    """Coarser rows counted by their buckets; each resource has one piece."""
+    answer = samples.query(
+        f"SELECT resource, {_statistics(names, 'mem', 'disk', 'weight')} "
+        f"FROM ({spans.source(view, pieces, hourly, _COLUMNS)}) GROUP BY resource",
+        external=spans.external(view, pieces),
+        settings=ONE_THREAD,
+    )
+    return _answered(answer, names)
+
+
 def _long(
-    samples: Samples, view: View, pieces: Pieces, names: Sequence[str], coarser: bool
+    samples: Samples,
+    view: View,
+    pieces: Pieces,
+    names: Sequence[str],
+    coarser: bool,
+    hourly: bool,
 ) -> tuple[Ints, Figures]:
     """Each row against the piece that holds at its time; coarser rows where nothing finer is."""
+    ids = np.unique(pieces.row).tolist()
     answer = samples.query(
         f"""
 SELECT resource, {_statistics(names, "mem", "disk")}
@@ -197,7 +215,7 @@ FROM (
        if(isNaN(size_mem), mem_used_pct, nan)) AS mem,
     if(size_disk > 0, 100 * ({USED_DISK.format(size="size_disk")}) / size_disk,
        if(isNaN(size_disk), disk_used_pct, nan)) AS disk
-  FROM ({rows(view, sorted(set(pieces.row.tolist())), coarser)}) AS r
+  FROM ({rows(view, ids, coarser, hourly=hourly)}) AS r
   INNER JOIN pieces AS p ON r.resource = p.resource
   WHERE toInt64(toUnixTimestamp(bucket)) >= p.since AND toInt64(toUnixTimestamp(bucket)) < p.until
 )
@@ -216,9 +234,16 @@ GROUP BY resource""",
     return _answered(answer, names)
 
 
-def rows(view: View, ids: list[int], coarser: bool, columns: tuple[str, ...] = _COLUMNS) -> str:
+def rows(
+    view: View,
+    ids: list[int],
+    coarser: bool,
+    columns: tuple[str, ...] = _COLUMNS,
+    hourly: bool = True,
+) -> str:
     """SELECT of (resource, bucket, seconds, columns): five-minute rows and, where there are none
-    and ``coarser`` rows may be, hourly and then coarse ones spread over their buckets."""
+    and ``coarser`` rows may be, hourly (if wanted) and then coarse ones spread over their
+    buckets."""
     which = f"resource IN ({', '.join(map(str, ids)) or '0'})"
     names = ", ".join(columns)
     period = window("time", view.start, view.end)
@@ -233,11 +258,11 @@ def rows(view: View, ids: list[int], coarser: bool, columns: tuple[str, ...] = _
         f"WHERE {which} AND instance = '' AND {period}"
     )
     span = (view.start, view.end)
-    hourly = hour_buckets(f"{HOST.name}_1h", which, span, columns, there)
-    there_too = f"{there} UNION ALL SELECT resource, bucket FROM ({hourly})"
-    coarse = coarse_buckets(f"{HOST.name}_coarse", which, span, columns, there_too)
     full = f"toFloat32({st.BUCKET_S}) AS seconds"
-    return (
-        f"{fine} UNION ALL SELECT resource, bucket, {full}, {names} FROM ({hourly}) "
-        f"UNION ALL SELECT resource, bucket, {full}, {names} FROM ({coarse})"
-    )
+    found = fine
+    if hourly:
+        hours = hour_buckets(f"{HOST.name}_1h", which, span, columns, there)
+        there = f"{there} UNION ALL SELECT resource, bucket FROM ({hours})"
+        found += f" UNION ALL SELECT resource, bucket, {full}, {names} FROM ({hours})"
+    coarse = coarse_buckets(f"{HOST.name}_coarse", which, span, columns, there)
+    return f"{found} UNION ALL SELECT resource, bucket, {full}, {names} FROM ({coarse})"

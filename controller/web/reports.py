@@ -4,6 +4,7 @@ overview, ranking and comparisons of one period, are all made from one report.""
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
@@ -12,6 +13,7 @@ from controller.access.scope import Scope
 from controller.runtime import Runtime
 from controller.usage.model import UsageQuery, UsageReport
 from controller.usage.queries import usage_report
+from controller.usage.resources import NAMES
 
 KEPT = timedelta(seconds=60)
 """A correction shows on pages this much later at most; exports and the API ask anew."""
@@ -19,7 +21,7 @@ MOST = 64
 MOST_ROWS = 20_000
 """A longer report is not kept: 64 of them must not fill the memory."""
 
-Key = tuple[frozenset[int] | None, UsageQuery]
+Key = tuple[frozenset[int] | None, UsageQuery, tuple[str, ...]]
 
 
 @dataclass
@@ -38,9 +40,16 @@ class Reports:
     known: OrderedDict[Key, _Asked] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
-    def read(self, runtime: Runtime, scope: Scope, query: UsageQuery, now: datetime) -> UsageReport:
+    def read(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        query: UsageQuery,
+        now: datetime,
+        names: Sequence[str] = NAMES,
+    ) -> UsageReport:
         """``usage_report``, at most KEPT old. Raises what that raises, and keeps no failure."""
-        key = (scope.unit_ids, query)
+        key = (scope.unit_ids, query, tuple(names))
         with self.lock:
             asked = self.known.setdefault(key, _Asked())
             self.known.move_to_end(key)
@@ -49,7 +58,7 @@ class Reports:
         with asked.lock:
             if asked.report is not None and asked.at is not None and now - asked.at < KEPT:
                 return asked.report
-            report = usage_report(runtime, scope, query)
+            report = usage_report(runtime, scope, query, names)
             if len(report.rows) <= MOST_ROWS:
                 asked.at, asked.report = now, report
             return report

@@ -32,6 +32,7 @@ from controller.notices.desk import Desk
 from controller.notices.queries import waiting_for
 from controller.runtime import Runtime
 from controller.usage.model import UsageQuery, UsageReport
+from controller.usage.resources import NAMES
 from controller.web import freshness, language, period, render, shell
 from controller.web.language import Text
 from controller.web.reports import Reports
@@ -80,10 +81,13 @@ class View:
             query.get("period", ""), query.get("from", ""), query.get("to", ""), self.now, self.zone
         )
 
-    def report(self, query: UsageQuery, scope: Scope | None = None) -> UsageReport:
-        """A usage report of the reader's scope, or of another for what is told of no one."""
+    def report(
+        self, query: UsageQuery, scope: Scope | None = None, names: Sequence[str] = NAMES
+    ) -> UsageReport:
+        """A usage report of the reader's scope, or of another for what is told of no one;
+        ``names`` as ``usage_report`` takes them."""
         reports: Reports = self.request.app.state.reports
-        return reports.read(self.runtime, scope or self.scope, query, self.now)
+        return reports.read(self.runtime, scope or self.scope, query, self.now, names)
 
     def page(
         self,

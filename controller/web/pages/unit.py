@@ -19,6 +19,7 @@ from controller.inventory.units import find_unit, list_units
 from controller.problems import NotFound
 from controller.usage.model import UsageQuery, UsageReport, UsageRow
 from controller.usage.peers import Standing, peers_of, standing
+from controller.usage.queries import usage_report
 from controller.web import render, tables
 from controller.web.pages.parts import (
     Allocation,
@@ -51,6 +52,16 @@ RESOURCE_SORTS: dict[str, Callable[[UsageRow], Any]] = {
     "tx": lambda row: row.net_tx_p95_bytes_s,
     "coverage": lambda row: row.coverage_pct,
 }
+SORTED_BY = {
+    "cpu": ("cpu_avg",),
+    "max": ("cpu_max",),
+    "mem_avg": ("mem_avg",),
+    "disk_used": ("disk_avg",),
+    "tx": ("tx_p95",),
+    "coverage": ("filled",),
+}
+"""The figures that a sort needs of every resource; the others are computed for the rows shown."""
+RESOURCES_SHOWN = 25
 
 
 @dataclass(frozen=True)
@@ -171,19 +182,27 @@ def unit_resources(code: str, view: UsageView) -> HTMLResponse:
     period, asked = view.period(), view.request.query_params
     exact_unit(view, code)
     text = asked.get("text", "").strip()[:100]
+    sort, descending = tables.parse_sort(asked.get("sort", ""), RESOURCE_SORTS, "-vcpu")
+    query = UsageQuery(period.since, period.until, "resource", code)
     rows = [
         row
-        for row in _report(view, period, "resource", code).rows
+        for row in view.report(query, names=SORTED_BY.get(sort, ())).rows
         if text.casefold() in f"{row.resource} {row.resource_name} {row.system}".casefold()
     ]
-    sort, descending = tables.parse_sort(asked.get("sort", ""), RESOURCE_SORTS, "-vcpu")
     ranked = tables.ordered(rows, RESOURCE_SORTS[sort], descending=descending)
     page = tables.parse_page(asked.get("page", ""))
+    shown = [row.resource or "" for row in tables.cut(ranked, page, RESOURCES_SHOWN)]
+    figures = {
+        row.resource: row for row in usage_report(view.runtime, view.scope, query, only=shown).rows
+    }
     kept = {**period.query, **({"text": text} if text else {})}
     path = f"/units/{quote(code, safe='')}/resources"
-    state = tables.TableState(path, kept, sort, descending, page, 25, len(rows))
+    state = tables.TableState(path, kept, sort, descending, page, RESOURCES_SHOWN, len(rows))
     context = UnitResources(
-        rows=tables.cut(ranked, page, 25), table=state, text=text, period_query=period.query
+        rows=[figures[each] for each in shown if each in figures],
+        table=state,
+        text=text,
+        period_query=period.query,
     )
     return view.fragment(context)
 

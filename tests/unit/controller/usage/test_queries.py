@@ -95,6 +95,24 @@ def test_rows_can_be_systems_zones_and_sites_of_a_unit(town: World) -> None:
         rows("unit", None, "没有")
 
 
+def test_figures_can_be_asked_for_a_few_resources_or_a_few_at_a_time(town: World) -> None:
+    query = UsageQuery(EPOCH, EPOCH + HOUR, "resource", "A")
+    whole = {row.resource: row for row in usage_report(town.runtime, CITY, query).rows}
+    (one,) = usage_report(town.runtime, CITY, query, only=["r2", "r3", "nothing"]).rows
+    assert one == whole["r2"]  # r3 is another unit's
+    assert usage_report(town.runtime, CITY, query, only=[]).rows == []
+    bare = usage_report(town.runtime, CITY, query, names=())
+    assert [(r.resource, r.vcpu_allocated, r.cpu_avg_pct, r.coverage_pct) for r in bare.rows] == [
+        ("r1", 2, None, None),
+        ("r2", 8, None, None),
+    ]
+    some = usage_report(town.runtime, CITY, query, names=("cpu_avg",)).rows
+    assert [(r.cpu_avg_pct, r.cpu_p95_pct, r.coverage_pct) for r in some] == [
+        (100, None, None),
+        (0, None, None),
+    ]
+
+
 def test_a_unit_that_moves_counts_for_each_parent_in_its_time(town: World) -> None:
     turn = EPOCH + timedelta(minutes=30)
     with town.runtime.database.write() as session:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Scope]:
     """The scopes that the store was really asked for."""
     found: list[Scope] = []
 
-    def answer(_runtime: Any, scope: Scope, query: UsageQuery) -> UsageReport:
+    def answer(
+        _runtime: Any, scope: Scope, query: UsageQuery, _names: Sequence[str]
+    ) -> UsageReport:
         found.append(scope)
         return UsageReport(query.since, query.until, query.by, [], NOW, None)
 
