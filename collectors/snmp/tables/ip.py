@@ -18,8 +18,8 @@ ROUTES = ("1.3.6.1.2.1.4.24.6.0", "1.3.6.1.2.1.4.24.3.0")
 """inetCidrRouteNumber, and ipCidrRouteNumber of older devices."""
 COUNTERS = {
     "in_packets": (4, 3),
-    "in_octets": (6, 5),
     "out_packets": (31, 30, 21, 20),
+    "in_octets": (6, 5),
     "out_octets": (33, 32),
 }
 """Columns in order of preference (64 bits, 32 bits), the same in both statistics tables.
@@ -152,8 +152,8 @@ async def read_version_counters(walker: Walker) -> list[IpVersionCounters]:
         columns: dict[str, Column] = {}
         for name, choices in COUNTERS.items():
             columns[name] = await _first(walker, table, [f"{base}.{one}" for one in choices])
-            if name == "in_packets" and not columns[name]:
-                break  # the table is not there
+            if name == "out_packets" and not any(columns.values()):
+                break  # the table is not there; some Huawei gear has its outgoing half only
         found += parse_version_counters(columns)
     return found
 

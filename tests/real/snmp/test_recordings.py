@@ -105,3 +105,73 @@ def test_ipv6_addresses_and_their_ports_are_those_that_librenms_reads() -> None:
         return checked
 
     assert asyncio.run(run()) > 30
+
+
+SYSTEM_STATS, IF_STATS = "1.3.6.1.2.1.4.31.1.1.", "1.3.6.1.2.1.4.31.3.1."
+ADDRESS_PORT, ADDRESS_TYPE = "1.3.6.1.2.1.4.34.1.3.", "1.3.6.1.2.1.4.34.1.4."
+OCTETS = {"in_octets": ("6", "5"), "out_octets": ("33", "32")}
+"""Columns of RFC 4293, 64 bits before 32."""
+
+
+def recorded_counters(rows: dict[str, str]) -> dict[tuple[int, int | None], dict[str, int]]:
+    """(version, port) to octets, read from a recording's text without any code of ours."""
+    found: dict[tuple[int, int | None], dict[str, int]] = {}
+    for base in (SYSTEM_STATS, IF_STATS):
+        for name, columns in OCTETS.items():
+            told = {c: {o: v for o, v in rows.items() if o.startswith(f"{base}{c}.")}
+                    for c in columns}  # fmt: skip
+            column = next((c for c in columns if told[c]), "")
+            for oid, value in told.get(column, {}).items():
+                version, _, port = oid.removeprefix(f"{base}{column}.").partition(".")
+                if version in ("1", "2"):
+                    key = ({"1": 4, "2": 6}[version], int(port) if port else None)
+                    found.setdefault(key, {})[name] = int(value)
+    return found
+
+
+def recorded_addresses(rows: dict[str, str]) -> set[tuple[int, str]]:
+    """(port, address) of every IPv6 unicast row of ipAddressTable."""
+    found = set()
+    for oid, port in rows.items():
+        if not oid.startswith(f"{ADDRESS_PORT}2.16."):
+            continue
+        index = oid.removeprefix(ADDRESS_PORT)
+        octets = index.split(".")[2:]
+        if len(octets) == 16 and rows.get(f"{ADDRESS_TYPE}{index}") != "3":
+            found.add((int(port), str(IPv6Address(bytes(map(int, octets))))))
+    return found
+
+
+def test_addresses_and_counters_by_ip_version_equal_the_recording() -> None:
+    profiles = load_profiles()
+
+    async def run() -> tuple[int, int]:
+        counters = addresses = 0
+        for name, content in recordings.files().items():
+            if not name.endswith(".snmprec"):
+                continue
+            lines = [each.split("|", 2) for each in content.decode("latin-1").splitlines()]
+            rows = {each[0].lstrip("."): each[2] for each in lines if len(each) == 3}
+            wanted, listed = recorded_counters(rows), recorded_addresses(rows)
+            if not wanted and not listed:
+                continue
+            stem = name.removesuffix(".snmprec")
+            async with playing({stem: Device(snmprec.read_recording(content))}) as (port, _):
+                poll = await poll_once(
+                    Target("127.0.0.1", port),
+                    Community(community=stem),
+                    profiles,
+                    wish=Wish(parts=frozenset({ADDRESSES, VERSIONS})),
+                )
+            read = {(row.version, row.if_index): row for row in poll.ip_version_counters}
+            for key, octets in wanted.items():
+                for column, value in octets.items():
+                    assert getattr(read.get(key), column, None) == value, (name, key, column)
+                    counters += 1
+            assert listed <= {(one.if_index, one.address) for one in poll.ip_addresses}, name
+            addresses += len(listed)
+        return counters, addresses
+
+    counters, addresses = asyncio.run(run())
+    assert counters > 50
+    assert addresses > 30
