@@ -29,6 +29,7 @@ from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
 from controller.reports.api import router as reports_router
+from controller.reports.usage_api import router as usage_reports_router
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
 from controller.usage.apportion_api import router as apportion_router
@@ -48,6 +49,7 @@ ROUTERS = (
     patrol_router,
     notices_router,
     reports_router,
+    usage_reports_router,
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 

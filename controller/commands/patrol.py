@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.files import save
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Patrol: scheduled inspection, its runs and what they found.")
@@ -136,13 +137,7 @@ def write_report(
     with open_api(url, data, ca) as api:
         chosen = _last(api) if number is None else number
         content = api.get_bytes(f"/api/v1/patrol/runs/{chosen}/report", format=form)
-    if output is None:
-        sys.stdout.buffer.write(content)
-        return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
+    save(content, output)
 
 
 def _last(api: Api) -> int:

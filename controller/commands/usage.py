@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.files import save
 from controller.commands.language import chinese
 from controller.commands.terminal import natural_width, plain
 from controller.usage.columns import NAMES, Column, shown
@@ -86,9 +86,9 @@ def usage(
     with open_api(url, data, ca) as api:
         content = _fetch(api, form, params)
     if isinstance(content, bytes):
-        _write(content, output)
+        save(content, output)
     elif form == "json":
-        _write((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(), output)
+        save((json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode(), output)
     else:
         wide = english if english is not None else not chinese()
         print_report(content, wide, output)
@@ -98,16 +98,6 @@ def _fetch(api: Api, form: str, params: dict[str, Any]) -> dict[str, Any] | byte
     if form in ("csv", "xlsx"):
         return api.get_bytes("/api/v1/usage", **params, format=form)
     return dict(api.get("/api/v1/usage", **params))
-
-
-def _write(content: bytes, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.buffer.write(content)
-        return
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
 
 
 def print_report(document: dict[str, Any], english: bool, output: Path | None = None) -> None:

@@ -63,7 +63,7 @@ def _page(section: Any) -> None:
     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     for part in ("— ", "PAGE", " —"):
         run = paragraph.add_run("" if part == "PAGE" else part)
-        _font(run, "宋体", Pt(14))
+        put_font(run, "宋体", Pt(14))
         if part == "PAGE":
             for kind, text in (("begin", ""), ("", " PAGE "), ("end", "")):
                 run._r.append(_field(kind, text))
@@ -95,11 +95,12 @@ def _line(
     form.line_spacing_rule, form.line_spacing = WD_LINE_SPACING.EXACTLY, line
     form.first_line_indent = Pt(16 * indent)
     paragraph.alignment = getattr(WD_ALIGN_PARAGRAPH, align.upper())
-    _font(paragraph.add_run(text), font, size)
+    put_font(paragraph.add_run(text), font, size)
     return paragraph
 
 
-def _font(run: Any, font: str, size: Any) -> None:
+def put_font(run: Any, font: str, size: Any) -> None:
+    """``font`` for Latin and Chinese characters alike."""
     run.font.name, run.font.size = font, size
     run._r.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)
 
@@ -109,9 +110,7 @@ def _table(document: Any, letter: Letter) -> None:
     table.alignment, table.autofit = WD_TABLE_ALIGNMENT.CENTER, False
     for cell, head in zip(table.rows[0].cells, HEADS, strict=True):
         _cell(cell, head, HEAD, "center")
-    repeat = OxmlElement("w:tblHeader")
-    repeat.set(qn("w:val"), "true")
-    table.rows[0]._tr.get_or_add_trPr().append(repeat)
+    repeat_heads(table)
     for row in letter.rows:
         cells = table.add_row().cells
         for place, (cell, text) in enumerate(zip(cells, row, strict=True)):
@@ -121,8 +120,15 @@ def _table(document: Any, letter: Letter) -> None:
             cell.width = Mm(width)
 
 
+def repeat_heads(table: Any) -> None:
+    """The first row again on every page."""
+    repeat = OxmlElement("w:tblHeader")
+    repeat.set(qn("w:val"), "true")
+    table.rows[0]._tr.get_or_add_trPr().append(repeat)
+
+
 def _cell(cell: Any, text: str, font: str, align: str) -> None:
     paragraph = cell.paragraphs[0]
     paragraph.alignment = getattr(WD_ALIGN_PARAGRAPH, align.upper())
     paragraph.paragraph_format.space_after = Pt(0)
-    _font(paragraph.add_run(text), font, Pt(10.5))
+    put_font(paragraph.add_run(text), font, Pt(10.5))

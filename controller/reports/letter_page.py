@@ -17,7 +17,7 @@ DATE_EMS = 7.7
 
 def as_html(letter: Letter) -> str:
     """A whole page with its own style; it needs nothing from elsewhere."""
-    return _environment().get_template("letter.html").render(
+    return environment().get_template("letter.html").render(
         letter=letter, heads=HEADS, style=(HERE / "letter.css").read_text("utf-8"),
         long_signature=len(letter.signature) > 2 * DATE_EMS,
     )  # fmt: skip
@@ -25,6 +25,11 @@ def as_html(letter: Letter) -> str:
 
 def as_pdf(letter: Letter) -> bytes:
     """A4 with the fonts embedded. Raises RuntimeError where Debian's Pango is missing."""
+    return to_pdf(as_html(letter))
+
+
+def to_pdf(page: str) -> bytes:
+    """A page of ours as PDF; it loads nothing. Raises RuntimeError as ``as_pdf`` does."""
     try:
         # Loads Pango and its kin: only who sets a letter pays for it.
         import weasyprint  # noqa: PLC0415
@@ -33,16 +38,16 @@ def as_pdf(letter: Letter) -> bytes:
             f"PDF needs the Debian packages libpango-1.0-0, libpangoft2-1.0-0 and "
             f"libharfbuzz-subset0: {error}"
         ) from None
-    page = weasyprint.HTML(string=as_html(letter), url_fetcher=_nothing)
-    return bytes(page.write_pdf())
+    return bytes(weasyprint.HTML(string=page, url_fetcher=_nothing).write_pdf())
 
 
 def _nothing(url: str, *_args: Any, **_more: Any) -> dict[str, Any]:
-    raise ValueError(f"a letter loads nothing: {url}")
+    raise ValueError(f"a document of ours loads nothing: {url}")
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this folder; a name that nobody gave is an error."""
     return Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,

@@ -29,6 +29,7 @@ from controller.web.pages import (
     pools,
     published,
     reconciliation,
+    reports,
     resources,
     system,
     systems,
@@ -67,6 +68,7 @@ PAGES = (
     notices,
     notice,
     notice_link,
+    reports,
 )
 """Every module with pages; a new one is added here."""
 

@@ -102,6 +102,7 @@ def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) ->
     elif principal.holds(*MATRIX["notices.carry_out"]):
         found.append(Area("notices", _("处置指令"), "/notices/orders", "mail", notices))
     found.append(Area("ipv6", "IPv6", "/ipv6", "world"))
+    found.append(Area("reports", _("报表"), "/reports", "printer"))
     return tuple(found)
 
 

@@ -31,6 +31,7 @@ THEIRS = [
     "/api/v1/notices/notice-{x}/letter?format=html",
     "/api/v1/ledger/reconciliation?unit={x}",
     "/api/v1/ipv6/sites/site-{x}",
+    "/api/v1/reports/usage?month=2026-11&unit={x}&format=json",
 ]
 """Reads that name something of a unit's."""
 
@@ -71,6 +72,8 @@ LISTS = [
     "/api/v1/ledger/months",
     "/api/v1/ipv6/sites",
     "/api/v1/ipv6/overview",
+    "/api/v1/reports/usage?month=2026-11&format=json",
+    "/api/v1/reports/usage?month=2026-11&format=html",
 ]
 """Reads that list what the caller may see."""
 

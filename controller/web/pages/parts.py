@@ -94,7 +94,12 @@ def rank_rows(
 def usage_exports(period: Period, by: str, unit: str | None, _: Text) -> tuple[ExportLink, ...]:
     """The report behind a page, from the API in its own formats."""
     query = {**period.api_query, "by": by, "unit": unit or ""}
+    paper = {**period.api_query, "unit": unit or ""}
     return (
+        ExportLink("pdf", _("用量报告（PDF）"), link("/api/v1/reports/usage", paper, format="pdf")),
+        ExportLink(
+            "docx", _("用量报告（DOCX）"), link("/api/v1/reports/usage", paper, format="docx")
+        ),
         ExportLink("xlsx", _("Excel 表格（XLSX）"), link("/api/v1/usage", query, format="xlsx")),
         ExportLink("csv", _("文本表格（CSV）"), link("/api/v1/usage", query, format="csv")),
     )
