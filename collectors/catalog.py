@@ -110,7 +110,23 @@ HOST = Table(
 )
 """The host set. Instance "" is the whole host; "fs:/data", "disk:sda", "nic:eth0" are its parts."""
 
-TABLES: tuple[Table, ...] = (HOST,)
+REACH = Table(
+    "reach",
+    "可达性",
+    "Reachability",
+    (
+        Metric("reachable_pct", "%", "avg", "f4", "可达率", "Reachable"),
+        Metric("probe_loss_pct", "%", "avg", "f4", "丢包率", "Probe loss"),
+        Metric("probe_rtt_ms", "ms", "avg", "f4", "往返时延", "Round trip"),
+        Metric("probe_rtt_max_ms", "ms", "max", "f4", "最大往返时延", "Longest round trip"),
+        Metric("probes_sent", "1", "avg", "f4", "探测次数", "Probes sent"),
+        Metric("probe_by_tcp", "1", "last", "f4", "经 TCP 探测", "Probed by TCP"),
+    ),
+)
+"""What a poller measures of a point without SNMP. Instance "ap:12" is the access point of that
+number; ``reachable_pct`` is 100 in an interval in which any probe was answered, else 0."""
+
+TABLES: tuple[Table, ...] = (HOST, REACH)
 """Every sample table. A new one also gets its rollups from here."""
 
 

@@ -26,6 +26,8 @@ from controller.ipv6.api import router as ipv6_router
 from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
+from controller.network.lines import due_contracts
+from controller.network.lines_api import router as lines_router
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
 from controller.reports.api import router as reports_router
@@ -43,6 +45,7 @@ ROUTERS = (
     *LEDGER_ROUTERS,
     usage_router,
     apportion_router,
+    lines_router,
     ipv6_router,
     findings_router,
     idle_router,
@@ -81,9 +84,9 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.subtree = units.subtree
     app.state.find_unit_id = _find_unit_id
     app.state.published = published_report
-    app.state.further_due = ()
     app.state.document_kinds = DOCUMENT_KINDS
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
+    app.state.further_due = (due_contracts,)
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)

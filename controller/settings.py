@@ -147,6 +147,8 @@ class Settings(_Section):
     language: str = "zh"
     ipv6_index: str = ""
     """TOML file with the city's own indicators and weights; empty: the example that is shipped."""
+    network_targets: str = ""
+    """TOML file with the city's own targets of coverage and bandwidth; empty: those shipped."""
     sealing_key_file: str = ""
     """Keys that seal credentials of gear and hosts; empty: ``sealing.key`` in ``data``. Several
     hosts share one file; without it the credentials are lost, so back it up apart."""

@@ -185,6 +185,52 @@ def import_pools(
         _register(api, "pools", file, params, form)
 
 
+@app.command("lines")
+def import_lines(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    since: Since = None,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: number operator kind level unit zone a_device a_port b_text bandwidth_mbps …
+    (电路编号 运营商 线路类型 层级 单位 A端设备 A端端口 B端位置 带宽 合同开始 合同到期 年费用 …).
+
+    Example: yunxun import lines 线路台账.xlsx --dry-run
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        _register(api, "lines", file, _params(dry_run, skip_bad, since, sheet, mapping), form)
+
+
+@app.command("points")
+def import_points(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    since: Since = None,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: code name level unit community state zone address tcp_port device port line …
+    (编码 名称 层级 单位 村社区 接入状态 网络区 地址 TCP端口 设备 端口 线路 …).
+
+    Example: yunxun import points 接入点台账.xlsx --dry-run
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        _register(api, "points", file, _params(dry_run, skip_bad, since, sheet, mapping), form)
+
+
 @app.command("samples")
 def import_samples(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Parquet or XLSX.")],

@@ -31,6 +31,7 @@ from controller.inventory.tables import (
     Zone,
 )
 from controller.ipv6.tables import Ipv6Reading, Ipv6Site
+from controller.network.line_tables import AccessPoint, Line, LineTerm, PointTerm
 from controller.runtime import Runtime
 from controller.store import ddl, groups
 from controller.store.migrate import upgrade
@@ -156,6 +157,11 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
             told = {"code": site.code, "home_v6": True, "home_v4": True, "aaaa_valid": True}
             session.add(Ipv6Reading(site_id=number, vantage="internet", at=SINCE, score=80.0,
                                     index_name="example 1", reading=told))  # fmt: skip
+            session.add(Line(id=number, operator="电信", number=f"circuit-{code}", updated=now))
+            session.add(AccessPoint(id=number, code=f"point-{code}", level="city", updated=now))
+            session.flush()
+            session.add(LineTerm(line_id=number, since=SINCE, unit_id=number))
+            session.add(PointTerm(point_id=number, since=SINCE, unit_id=number, line_id=number))
         furnish_ledger(session, now)
         given = {
             role: tokens.create_token(

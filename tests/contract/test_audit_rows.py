@@ -27,6 +27,8 @@ RESOURCES = b"code,name,kind,unit,vcpu,mem_gib,since\nvm-C,host-C,vm,A,2,4,2026-
 SYSTEMS = "单位,系统名称,等保级别\nA,系统A,三级\n".encode()
 ALLOCATIONS = "申请单号,单位,申请CPU,批复CPU\nZY-1,A,8,4\n".encode()
 POOLS = "编码,名称,站点,架构,CPU总量\np,池,市中心,x86,64\n".encode()
+LINES = "电路编号,运营商,单位,带宽\nL-9,电信,A,1G\n".encode()
+POINTS = "编码,层级,单位,地址\nap-9,市级,A,10.9.9.9\n".encode()
 SAMPLES = b"resource,time,cpu_used_pct\nvm-A,2026-11-01T00:00:00+08:00,12.5\n"
 
 
@@ -163,6 +165,30 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ("POST", "/api/v1/import/pools"): (
         "ops",
         lambda c: c.post("/api/v1/import/pools", files={"file": ("p.csv", POOLS)}),
+    ),
+    ("POST", "/api/v1/import/lines"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/lines", files={"file": ("l.csv", LINES)}),
+    ),
+    ("POST", "/api/v1/import/points"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/points", files={"file": ("p.csv", POINTS)}),
+    ),
+    ("PUT", "/api/v1/lines/{line_id}"): (
+        "ops",
+        lambda c: c.put("/api/v1/lines/1", json={"bandwidth_bit_s": 2e9}),
+    ),
+    ("DELETE", "/api/v1/lines/{line_id}"): (
+        "ops",
+        lambda c: c.delete("/api/v1/lines/1?confirm=circuit-A"),
+    ),
+    ("PUT", "/api/v1/access-points/{code}"): (
+        "ops",
+        lambda c: c.put("/api/v1/access-points/ap-9", json={"address": "fd00::9"}),
+    ),
+    ("DELETE", "/api/v1/access-points/{code}"): (
+        "ops",
+        lambda c: c.delete("/api/v1/access-points/ap-9?confirm=ap-9"),
     ),
     ("PUT", "/api/v1/system-register/{system_id}"): (
         "ops",

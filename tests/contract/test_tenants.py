@@ -32,6 +32,9 @@ THEIRS = [
     "/api/v1/ledger/reconciliation?unit={x}",
     "/api/v1/ipv6/sites/site-{x}",
     "/api/v1/reports/usage?month=2026-11&unit={x}&format=json",
+    "/api/v1/lines?unit={x}",
+    "/api/v1/access-points?unit={x}",
+    "/api/v1/access-points/point-{x}",
 ]
 """Reads that name something of a unit's."""
 
@@ -74,6 +77,10 @@ LISTS = [
     "/api/v1/ipv6/overview",
     "/api/v1/reports/usage?month=2026-11&format=json",
     "/api/v1/reports/usage?month=2026-11&format=html",
+    "/api/v1/lines",
+    "/api/v1/lines/1",
+    "/api/v1/access-points",
+    "/api/v1/network/coverage",
 ]
 """Reads that list what the caller may see."""
 
@@ -88,6 +95,8 @@ CANARIES = (
     "prefix-B",
     "notice-B",
     "site-B",
+    "circuit-B",
+    "point-B",
 )
 
 
