@@ -25,6 +25,7 @@ from agent.identity import IDENTITY as IDENTITY_FILE
 from agent.identity import Identity, IdentityError, read_boot, read_identity
 from agent.ipv6 import Ipv6Reports
 from agent.log import Log, utc_text
+from agent.reach import ReachService
 from agent.schedule import JUMP_MS, ClockWatch, Eras, Ticks, nominal_ms, usable
 from agent.ship import Shipper
 from agent.spool import Spool
@@ -120,7 +121,8 @@ class Service:
         self._agent = UNENROLLED
         self._ticked, self._status_state = 0, ("", "")
         self._status_file, self._status_size = -1, 0
-        self.assigned: dict[str, Callable[[list[Item]], None]] = {}
+        self.reach = ReachService(self._store_reach, log, self._clock.wall)
+        self.assigned: dict[str, Callable[[list[Item]], None]] = {"reach": self.reach.take}
         """Kinds of assignments this agent knows, and who takes all of a kind over."""
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
@@ -274,6 +276,14 @@ class Service:
         self._log.event("info", "task", number=body["task"], state=body["state"])
         document = Document("task_result", now_ms, body)
         self.shipper.notify(self._spool.append(self._agent, [], [document], now_ms))
+
+    def _store_reach(self, readings: list[Reading]) -> None:
+        """In the reach thread."""
+        now_ms = int(self._clock.wall() * 1000)
+        places = self._spool.append(self._agent, [("reach", NAMES["reach"], readings)], [], now_ms)
+        if not places and readings:
+            self._log.throttled("error", "not_spooled", "", reason="disk full or not writable")
+        self.shipper.notify(places)
 
     def _facts_now(self, task: Task) -> Item:
         """Task ``facts``: the next tick reads the facts and sends them."""

@@ -28,6 +28,7 @@ from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.network.lines import due_contracts
 from controller.network.lines_api import router as lines_router
+from controller.network.reach_assign import REACH_ASSIGNMENT
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
 from controller.reports.api import router as reports_router
@@ -56,7 +57,7 @@ ROUTERS = (
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
-ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = ()
+ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT,)
 """What agents measure besides their own host, by the capability that gives it."""
 
 TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW,)

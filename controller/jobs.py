@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from controller.access import sessions, tokens, users
 from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
+from controller.network import reach_assign
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
@@ -95,6 +96,10 @@ def _tend_notices(runtime: Runtime) -> None:
     notices_clock.tick(runtime)
 
 
+def _assign_points(runtime: Runtime) -> None:
+    reach_assign.renew(runtime)
+
+
 def _scan_idle(runtime: Runtime) -> None:
     nightly.scan_city(runtime)
 
@@ -109,6 +114,7 @@ JOBS = (
     Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
     Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
     Job("patrol", "patrol", _patrol, timedelta(seconds=30)),
+    Job("points", "upkeep", _assign_points, timedelta(seconds=20)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
     Job("idle scan", "analysis", _scan_idle, at=MORNING),

@@ -113,3 +113,12 @@ class PointTerm(SQLModel, table=True):
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     unit_id: int = Field(foreign_key="unit.id", index=True)
     line_id: int | None = Field(default=None, foreign_key="network_line.id", index=True)
+
+
+class ReachPoller(SQLModel, table=True):
+    """What a poller was last told to measure, as a digest: it is told again when that changes."""
+
+    __tablename__ = "reach_poller"
+
+    agent_id: str = Field(primary_key=True, foreign_key="agent.id", max_length=32)
+    digest: str = Field(max_length=64)
