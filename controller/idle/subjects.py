@@ -34,7 +34,7 @@ def read_subjects(
     statement = (
         select(Resource, Holding)
         .outerjoin(Holding, (col(Holding.resource_id) == col(Resource.id)) & in_force(Holding, at))
-        .where(col(Resource.created) <= at)
+        .where(col(Resource.created) <= at, col(Resource.kind) != "device")
         .where(or_(col(Resource.retired).is_(None), col(Resource.retired) > at))
         .order_by(col(Resource.id))
     )

@@ -55,6 +55,7 @@ RESOURCE_KINDS = {
     "volume": "云硬盘 卷 数据盘 存储 存储卷",
     "address": "地址 公网ip 弹性ip 公网地址 eip ip",
     "database": "数据库 云数据库 rds",
+    "device": "网络设备 交换机 路由器 防火墙 网络安全设备 switch router firewall",
     "physical": "物理机 物理服务器 裸金属 裸金属服务器 服务器",
     "other": "其他 其它",
 }

@@ -135,6 +135,8 @@ def match_resource(
         .join(Holding, col(Holding.resource_id) == col(Resource.id))
         .where(
             in_force(Holding, at),
+            # A device has a resource of its own, also where it is a host with an agent besides.
+            col(Resource.kind) != "device",
             # LIKE narrows (it also finds 10.0.0.10 for 10.0.0.1); the comparison below decides.
             or_(*(col(Resource.ip).contains(address, autoescape=True) for address in wanted)),
         )

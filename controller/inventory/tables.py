@@ -41,7 +41,7 @@ ARCHITECTURES = (
 )
 """Processor families of pools and resources; all but x86 and other are Xinchuang (信创)."""
 
-RESOURCE_KINDS = ("vm", "volume", "address", "database", "physical", "other")
+RESOURCE_KINDS = ("vm", "volume", "address", "database", "physical", "device", "other")
 
 
 class Unit(SQLModel, table=True):

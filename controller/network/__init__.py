@@ -1,0 +1,1 @@
+"""The network: devices, their ports and neighbours, credentials, pollers, links."""

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 OPEN = 1 << 40
 """An end that has not come, in epoch seconds."""
 
+# A network device has no share in what a unit is allocated of the cloud; its ports are counted by
+# controller.network.
 MEASURED_KINDS = ("vm", "physical")
 """Kinds of resource that an agent or a platform reports on, so that silence is a gap."""
 
@@ -37,6 +39,7 @@ _READ = """
 SELECT r.id, r.kind, {created}, {retired}, {since}, {until}, h.unit_id, h.system_id, h.site_id,
        h.zone_id, h.vcpu, h.mem_bytes, h.disk_bytes
 FROM resource r LEFT JOIN holding h ON h.resource_id = r.id
+WHERE r.kind <> 'device'
 ORDER BY r.id, h.since
 """
 

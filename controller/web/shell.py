@@ -86,6 +86,7 @@ def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) ->
         Area("overview", _("总览"), "/", "layout-dashboard"),
         Area("units", _("单位用量"), "/units", "building-community"),
         Area("resources", _("资源"), "/resources", "server-2"),
+        Area("network", _("网络"), "/network/devices", "world"),
         Area("registers", _("登记台账"), "/registers/units", "file-text"),
         Area("ledger", _("台账与对账"), "/ledger/reconciliation", "database-import"),
         Area(

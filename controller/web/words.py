@@ -32,6 +32,7 @@ def resource_kind(code: str, _: Text) -> str:
         "address": _("地址"),
         "database": _("数据库"),
         "physical": _("物理机"),
+        "device": _("网络设备"),
         "other": _("其他"),
     }
     return words.get(code, code)

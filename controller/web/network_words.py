@@ -1,0 +1,46 @@
+"""The words of the network: states and roles of devices, and the area's tabs."""
+
+from __future__ import annotations
+
+from controller.network.model import DeviceView
+from controller.web.language import Text
+from controller.web.shell import Area
+from controller.web.view import View
+
+
+def tabs(view: View) -> tuple[Area, ...]:
+    """The pages of 网络 that this person may open."""
+    _ = view.text
+    return (Area("devices", _("网络设备"), "/network/devices", "server-2"),)
+
+
+def device_state(device: DeviceView, _: Text) -> tuple[str, str]:
+    """(tone, word) of a device's state."""
+    if not device.enabled:
+        return "", _("已停止轮询")
+    words = {
+        "up": ("good", _("正常")),
+        "down": ("bad", _("无应答")),
+        "new": ("warn", _("待轮询")),
+        "paused": ("", _("已停止轮询")),
+    }
+    return words.get(device.state, ("", device.state))
+
+
+def states(_: Text) -> dict[str, str]:
+    """The states a list is filtered by."""
+    return {"up": _("正常"), "down": _("无应答"), "new": _("待轮询")}
+
+
+def roles(_: Text) -> dict[str, str]:
+    """What a device does in the network."""
+    return {
+        "core": _("核心"),
+        "aggregation": _("汇聚"),
+        "access": _("接入"),
+        "router": _("路由器"),
+        "firewall": _("防火墙"),
+        "wireless": _("无线"),
+        "host": _("主机"),
+        "other": _("其他"),
+    }
