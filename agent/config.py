@@ -64,6 +64,14 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         604800,
     ),
+    Setting(
+        "collect",
+        "edges_s",
+        300.0,
+        "seconds between looks at who this host talks to (TCP); 0: none",
+        0,
+        86400,
+    ),
     Setting("spool", "max_mb", 256.0, "most megabytes the spool may hold", 1, 65536),
     Setting("spool", "min_free_pct", 5.0, "share of the disk left to others, percent", 0, 90),
     Setting("ship", "connect_s", 5.0, "seconds to connect", 0.1, 60),
@@ -84,6 +92,7 @@ class Config(NamedTuple):
     collect_subsample_s: float = 5.0
     collect_facts_s: float = 21600.0
     collect_ipv6_s: float = 21600.0
+    collect_edges_s: float = 300.0
     spool_max_mb: float = 256.0
     spool_min_free_pct: float = 5.0
     ship_connect_s: float = 5.0

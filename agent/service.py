@@ -32,6 +32,7 @@ from agent.spool import Spool
 from agent.tasks import Task, Tasks
 from collectors.catalog import TABLES
 from collectors.host import HostCollector
+from collectors.host.edges import Edges
 from collectors.records import Document, Reading
 
 STATUS = "status.json"
@@ -87,6 +88,7 @@ class Service:
         self._config, self._log = config, log
         self._clock = clock or Clock()
         self._host: Collects = host or HostCollector()
+        self._edges = Edges(config.collect_edges_s)
         wall, monotonic = self._clock.wall(), self._clock.monotonic()
         self._facts_source: Facts = facts or ChildFacts()
         self._facts = self._facts_source.wait(FACTS_START_S)
@@ -221,6 +223,7 @@ class Service:
                 waits="until the clock is past",
             )
         documents = list(got.failures)
+        documents += self._look_at_edges(now_ms, monotonic)
         if self._facts_are_due(monotonic):
             documents.append(Document("facts", now_ms, self._facts))
         ipv6 = self._ipv6.due(monotonic, now_ms)
@@ -244,6 +247,16 @@ class Service:
             self._log.throttled("error", "not_spooled", "", reason="disk full or not writable")
         self._tell_spool_events()
         self.shipper.notify(places)
+
+    def _look_at_edges(self, now_ms: int, monotonic: float) -> list[Document]:
+        """Told once where the kernel (or the system) has no such thing: no gap in anything else."""
+        try:
+            document = self._edges.collect(now_ms, monotonic)
+        except (OSError, AttributeError) as error:
+            self._log.event("warning", "no_edges", error=repr(error))
+            failed = {"collector": "edges", "error": repr(error)}
+            return [Document("collector_failed", now_ms, failed)]
+        return [] if document is None else [document]
 
     def _facts_are_due(self, monotonic: float) -> bool:
         if monotonic - self._facts_read >= FACTS_CHECK_S:

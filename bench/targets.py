@@ -50,6 +50,11 @@ TARGETS: tuple[Target, ...] = (
         1.1,
     ),
     Target(
+        "agent: CPU a minute of looking at who a host talks to, 2,000 connections to 200 peers",
+        *("agent_edges", "cpu_ms_a_minute", "", "ms"),
+        2.0,
+    ),
+    Target(
         "ingest: 500-row batches × 45 metrics over HTTP, acknowledged durably, against "
         "VictoriaMetrics importing the same samples",
         *("ingest_http", "bulk_samples_s", "victoria_samples_s", "samples/s"),
