@@ -26,6 +26,8 @@ from controller.ipv6.api import router as ipv6_router
 from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
+from controller.moves.edge_documents import EDGES
+from controller.moves.routers import ROUTERS as MOVE_ROUTERS
 from controller.network.lines import due_contracts
 from controller.network.lines_api import router as lines_router
 from controller.network.reach_assign import REACH_ASSIGNMENT
@@ -44,6 +46,7 @@ ROUTERS = (
     ingest_router,
     *INVENTORY_ROUTERS,
     *LEDGER_ROUTERS,
+    *MOVE_ROUTERS,
     usage_router,
     apportion_router,
     lines_router,
@@ -63,7 +66,10 @@ ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT,)
 TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW,)
 """What agents can be asked to do once."""
 
-DOCUMENT_KINDS: tuple[DocumentKind, ...] = (result_kind(TASK_KINDS),)
+DOCUMENT_KINDS: tuple[DocumentKind, ...] = (
+    result_kind(TASK_KINDS),
+    EDGES,
+)
 """What agents send besides samples, by the capability that takes it in."""
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from controller.access import sessions, tokens, users
 from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
+from controller.moves.edge_documents import purge_edges
 from controller.network import reach_assign
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
@@ -100,6 +101,11 @@ def _assign_points(runtime: Runtime) -> None:
     reach_assign.renew(runtime)
 
 
+def _purge_edges(runtime: Runtime) -> None:
+    with runtime.database.write() as session:
+        purge_edges(session, runtime.now())
+
+
 def _scan_idle(runtime: Runtime) -> None:
     nightly.scan_city(runtime)
 
@@ -117,6 +123,7 @@ JOBS = (
     Job("points", "upkeep", _assign_points, timedelta(seconds=20)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
+    Job("edges", "upkeep", _purge_edges, at=NIGHT),
     Job("idle scan", "analysis", _scan_idle, at=MORNING),
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),

@@ -13,6 +13,7 @@ from controller.inventory import register_tables
 from controller.inventory import tables as inventory_tables
 from controller.ipv6 import tables as ipv6_tables
 from controller.ledger import tables as ledger_tables
+from controller.moves import tables as move_tables
 from controller.network import line_tables
 from controller.network import tables as network_tables
 from controller.notices import tables as notice_tables
@@ -31,6 +32,7 @@ MODULES = (
     ledger_tables,
     line_tables,
     network_tables,
+    move_tables,
     notice_tables,
     patrol_tables,
 )

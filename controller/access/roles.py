@@ -57,6 +57,10 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "patrol.read": ("system_admin", "auditor", "ops", "engineer", "provider"),
     "patrol.run": ("ops",),
     "patrol.plan": ("ops",),
+    "moves.read": READERS,
+    "moves.write": ("ops", "engineer"),
+    "moves.sign": ("unit",),
+    "moves.approve": ("ops", "engineer"),
 }
 """Action -> roles. Routes say ``Depends(may("agents.manage"))``."""
 

@@ -37,6 +37,7 @@ from controller.store import ddl, groups
 from controller.store.migrate import upgrade
 from controller.store.relational import Database, connect
 from tests.contract.ledger_subjects import furnish_ledger
+from tests.contract.move_subjects import furnish_moves
 from tests.contract.notices import add_notices
 from tests.samples_process import samples_process
 from tests.serving import serving
@@ -163,6 +164,7 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
             session.add(LineTerm(line_id=number, since=SINCE, unit_id=number))
             session.add(PointTerm(point_id=number, since=SINCE, unit_id=number, line_id=number))
         furnish_ledger(session, now)
+        furnish_moves(session, now)
         given = {
             role: tokens.create_token(
                 session, role, role, now, unit_id=1 if role in BOUND else None

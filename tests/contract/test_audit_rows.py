@@ -19,6 +19,7 @@ from controller.inventory.tables import Holding, Resource
 from controller.store.relational import Database
 from tests.contract.conftest import House
 from tests.contract.ledger_subjects import LEDGER_WRITES
+from tests.contract.move_subjects import MOVE_WRITES
 
 Call = Callable[[httpx.Client], httpx.Response]
 
@@ -324,6 +325,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         lambda c: c.delete("/api/v1/ipv6/sites/audited"),
     ),
     **LEDGER_WRITES,
+    **MOVE_WRITES,
     ("POST", "/api/v1/notices/draft"): (
         "ops",
         lambda c: c.post(

@@ -11,6 +11,7 @@ import pytest
 from controller.access import sessions, users
 from controller.access.passwords import random_password
 from tests.contract.conftest import House
+from tests.contract.move_subjects import MOVE_LISTS, MOVE_THEIRS
 
 THEIRS = [
     "/api/v1/idle/scans/1/verdicts?unit={x}",
@@ -31,6 +32,7 @@ THEIRS = [
     "/api/v1/notices/notice-{x}/letter?format=html",
     "/api/v1/ledger/reconciliation?unit={x}",
     "/api/v1/ipv6/sites/site-{x}",
+    *MOVE_THEIRS,
     "/api/v1/reports/usage?month=2026-11&unit={x}&format=json",
     "/api/v1/lines?unit={x}",
     "/api/v1/access-points?unit={x}",
@@ -75,6 +77,7 @@ LISTS = [
     "/api/v1/ledger/months",
     "/api/v1/ipv6/sites",
     "/api/v1/ipv6/overview",
+    *MOVE_LISTS,
     "/api/v1/reports/usage?month=2026-11&format=json",
     "/api/v1/reports/usage?month=2026-11&format=html",
     "/api/v1/lines",
@@ -97,6 +100,9 @@ CANARIES = (
     "site-B",
     "circuit-B",
     "point-B",
+    "net-B",
+    "move-B",
+    "10.77.0.2",
 )
 
 

@@ -1,0 +1,8 @@
+"""The routers of 迁网."""
+
+from __future__ import annotations
+
+from controller.moves.api import router as api
+from controller.moves.edges_api import router as edges
+
+ROUTERS = (api, edges)
