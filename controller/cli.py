@@ -56,6 +56,7 @@ GROUPS = (
     Group("admin", "controller.commands.admin", nested=True),
     Group("check", "controller.commands.check", nested=True),
     Group("ipv6", "controller.commands.ipv6", nested=True),
+    Group("backup", "controller.commands.backup", nested=True),
     Group("doctor", "controller.commands.doctor"),
 )
 """Every command. Only the one that is called is loaded: ``serve`` stays small and starts fast."""

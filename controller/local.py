@@ -40,15 +40,23 @@ class Address:
     ca: Path | None = None
 
 
-@contextmanager
-def open_folder(data: Path, *, create: bool = False) -> Iterator[Address]:
-    """Raises LocalError; unless ``create``, also for a folder that was never begun."""
+def settings_of(data: Path, *, create: bool = False) -> Settings:
+    """Those of the last serve on this folder, else defaults and environment.
+
+    Raises LocalError; unless ``create``, also for a folder that was never begun.
+    """
     if not create and not _begun(data):
         raise LocalError(
             f"{data}: no data of Yunxun here; check --data, or begin with "
             f"'yunxun serve --data {data}' or 'yunxun import units FILE --data {data}'"
         )
-    settings = _settings(data)
+    return _settings(data)
+
+
+@contextmanager
+def open_folder(data: Path, *, create: bool = False) -> Iterator[Address]:
+    """Raises LocalError; unless ``create``, also for a folder that was never begun."""
+    settings = settings_of(data, create=create)
     try:
         lock = folder.hold(settings.data)
     except folder.FolderBusy as busy:
