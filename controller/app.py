@@ -33,6 +33,8 @@ from controller.network.lines_api import router as lines_router
 from controller.network.reach_assign import REACH_ASSIGNMENT
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
+from controller.readiness.progress import Streams
+from controller.readiness.routers import ROUTERS as READINESS_ROUTERS
 from controller.reports.api import router as reports_router
 from controller.reports.usage_api import router as usage_reports_router
 from controller.runtime import Runtime
@@ -55,6 +57,7 @@ ROUTERS = (
     idle_router,
     patrol_router,
     notices_router,
+    *READINESS_ROUTERS,
     reports_router,
     usage_reports_router,
 )
@@ -94,6 +97,8 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.document_kinds = DOCUMENT_KINDS
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.further_due = (due_contracts,)
+    app.state.further_due = ()
+    app.state.readiness_streams = Streams()
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)
