@@ -23,6 +23,9 @@ from controller.ingest.tasks import FACTS_NOW, TaskKind, result_kind
 from controller.inventory import units
 from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
 from controller.ipv6.api import router as ipv6_router
+from controller.ipv6.api_hosts import router as ipv6_hosts_router
+from controller.ipv6.api_plans import router as ipv6_plans_router
+from controller.ipv6.subjects import HOST_KIND as IPV6_HOST
 from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
@@ -33,8 +36,6 @@ from controller.network.lines_api import router as lines_router
 from controller.network.reach_assign import REACH_ASSIGNMENT
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
-from controller.readiness.progress import Streams
-from controller.readiness.routers import ROUTERS as READINESS_ROUTERS
 from controller.reports.api import router as reports_router
 from controller.reports.usage_api import router as usage_reports_router
 from controller.runtime import Runtime
@@ -53,11 +54,12 @@ ROUTERS = (
     apportion_router,
     lines_router,
     ipv6_router,
+    ipv6_hosts_router,
+    ipv6_plans_router,
     findings_router,
     idle_router,
     patrol_router,
     notices_router,
-    *READINESS_ROUTERS,
     reports_router,
     usage_reports_router,
 )
@@ -72,6 +74,7 @@ TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW,)
 DOCUMENT_KINDS: tuple[DocumentKind, ...] = (
     result_kind(TASK_KINDS),
     EDGES,
+    IPV6_HOST,
 )
 """What agents send besides samples, by the capability that takes it in."""
 
@@ -97,8 +100,6 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.document_kinds = DOCUMENT_KINDS
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.further_due = (due_contracts,)
-    app.state.further_due = ()
-    app.state.readiness_streams = Streams()
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from controller.access import sessions, tokens, users
 from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
+from controller.ipv6 import nightly as ipv6_nightly
 from controller.moves.edge_documents import purge_edges
 from controller.network import reach_assign
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
-from controller.readiness import dispatch
 from controller.runtime import Runtime
 from controller.store import maintenance, owners, rollup
 from controller.store.tables import JobRun
@@ -111,17 +111,17 @@ def _scan_idle(runtime: Runtime) -> None:
     nightly.scan_city(runtime)
 
 
+def _judge_ipv6(runtime: Runtime) -> None:
+    ipv6_nightly.judge_new(runtime)
+
+
+def _keep_ipv6_day(runtime: Runtime) -> None:
+    ipv6_nightly.keep_day(runtime)
+
+
 def _expire_tasks(runtime: Runtime) -> None:
     with runtime.database.write() as session:
         agent_tasks.expire(session, runtime.now())
-
-
-def _carry_out_runs(runtime: Runtime) -> None:
-    dispatch.tick(runtime)
-
-
-def _tend_readiness(runtime: Runtime) -> None:
-    dispatch.upkeep(runtime)
 
 
 JOBS = (
@@ -134,11 +134,11 @@ JOBS = (
     Job("merge", "upkeep", _merge, at=NIGHT),
     Job("edges", "upkeep", _purge_edges, at=NIGHT),
     Job("idle scan", "analysis", _scan_idle, at=MORNING),
+    Job("ipv6", "analysis", _judge_ipv6, timedelta(minutes=10)),
+    Job("ipv6 day", "analysis", _keep_ipv6_day, at=MORNING),
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),
     Job("agent tasks", "upkeep", _expire_tasks, timedelta(minutes=5)),
-    Job("readiness runs", "readiness", _carry_out_runs, timedelta(seconds=1)),
-    Job("readiness", "upkeep", _tend_readiness, timedelta(minutes=10)),
     Job("sessions", "upkeep", _purge_access, timedelta(minutes=10)),
 )
 """Rollups share a lane: two of them at once would compute the same buckets."""

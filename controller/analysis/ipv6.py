@@ -1,6 +1,7 @@
-"""The score of a site's readiness for IPv6: pure, from a reading and an index of weights.
+"""The score of readiness for IPv6: pure, from a reading and an index of weights.
 
-A reading is what ``python -m collectors.ipv6`` prints of one site. What cannot be measured because
+A reading of a site is what ``python -m collectors.ipv6`` prints, of a host or device a document
+(analysis.ipv6_values). What cannot be measured because
 the home page does not come over IPv6 counts as failed; what does not apply (no links, no TLS)
 leaves the weights; what was not measured makes the score less certain.
 """
@@ -8,8 +9,10 @@ leaves the weights; what was not measured makes the score less certain.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from controller.analysis.ipv6_values import DEVICE_VALUES, HOST_VALUES, Measured
 
 State = Literal["pass", "partial", "fail", "not_applicable", "unknown"]
 
@@ -46,6 +49,22 @@ class Index:
     good: float
     """A score from here on is a pass."""
     indicators: tuple[Indicator, ...]
+    """Those of sites, or of the ``subject``."""
+    hosts: tuple[Indicator, ...] = ()
+    devices: tuple[Indicator, ...] = ()
+    mix: Mapping[str, float] = field(default_factory=lambda: {"site": 1.0})
+    """How much sites, hosts and devices weigh in the score of a unit, by kind."""
+    subject: str = "site"
+
+    def of(self, subject: str) -> Index:
+        """The index with the indicators of this kind: site, host or device."""
+        chosen = {"host": self.hosts, "device": self.devices}.get(subject, self.indicators)
+        return replace(self, indicators=chosen, subject=subject)
+
+    @property
+    def mark(self) -> str:
+        """Name and version, as it is kept beside what it scored."""
+        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,8 @@ class Result:
     points: float
     of: float
     why: str
-    """A word for the reason: "", home, no_record, not_measured, nothing_to_measure, plain_http."""
+    """A word for the reason: "", home, no_record, not_measured, nothing_to_measure, plain_http,
+    not_checked."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +99,7 @@ class Evaluation:
 
 def evaluate(reading: Mapping[str, Any], index: Index) -> Evaluation:
     """The score of one reading."""
-    down = not reading.get("home_v6") and not reading.get("home_v4")
+    down = index.subject == "site" and not (reading.get("home_v6") or reading.get("home_v4"))
     results = tuple(_judge(reading, each, down) for each in index.indicators)
     applying = [each for each in results if each.state != "not_applicable"]
     known = [each for each in applying if each.state != "unknown"]
@@ -107,13 +127,11 @@ def _judge(reading: Mapping[str, Any], indicator: Indicator, down: bool) -> Resu
     return Result(indicator.code, state, round(value, 4), round(weight * share, 4), weight, "")
 
 
-Measured = tuple[float | None, str]
-"""(value, "") or (None, the reason)."""
-
-
 def _value(reading: Mapping[str, Any], name: str) -> Measured:
     if name in _ALWAYS:
         return _ALWAYS[name](reading)
+    if name in _DOCUMENTS:
+        return _DOCUMENTS[name](reading)
     if not reading.get("home_v6"):
         return None, "home"
     if name in _PLAIN:
@@ -152,6 +170,7 @@ _ALWAYS: dict[str, Callable[[Mapping[str, Any]], Measured]] = {
     "certificate": _certificate,
     "success": _success,
 }
+_DOCUMENTS = {**HOST_VALUES, **DEVICE_VALUES}
 _PLAIN = {"content": "content_difference", "performance": "degradation"}
 
 
@@ -161,10 +180,12 @@ def mean_score(evaluations: Sequence[Evaluation]) -> float | None:
     return round(sum(known) / len(known), 2) if known else None
 
 
-def best_actions(
-    evaluations: Sequence[Evaluation], index: Index, most: int = 3
-) -> list[tuple[str, float, int]]:
-    """(indicator, points that the mean would rise by, sites concerned), the most first."""
+Gain = tuple[str, float, int]
+"""(indicator, points that the mean would rise by, how many subjects it concerns)."""
+
+
+def best_actions(evaluations: Sequence[Evaluation], index: Index, most: int = 3) -> list[Gain]:
+    """What would raise the mean most, the most first."""
     scored = [each for each in evaluations if each.score is not None]
     found = []
     for indicator in index.indicators:
@@ -172,3 +193,60 @@ def best_actions(
         if gains:
             found.append((indicator.code, round(sum(gains) / len(scored), 2), len(gains)))
     return sorted(found, key=lambda each: -each[1])[:most]
+
+
+@dataclass(frozen=True)
+class Part:
+    """All subjects of one kind that somebody holds: ``registered`` of them, those judged."""
+
+    kind: str
+    registered: int
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def scored(self) -> int:
+        return sum(each.score is not None for each in self.evaluations)
+
+    @property
+    def score(self) -> float | None:
+        return mean_score(self.evaluations)
+
+    @property
+    def coverage(self) -> float:
+        """Share of the registered that have a score."""
+        return self.scored / self.registered if self.registered else 0.0
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A unit's, system's or city's score; None (unknown) where too little of it is known."""
+
+    score: float | None
+    coverage: float
+    parts: tuple[Part, ...]
+
+
+def combine(parts: Sequence[Part], index: Index) -> Whole:
+    """The score over kinds: each weighs as the index's mix says, times what is known of it. A kind
+    of which nothing is registered weighs nothing; one never measured lowers the coverage."""
+    present = [part for part in parts if part.registered and index.mix.get(part.kind)]
+    whole = sum(index.mix[part.kind] for part in present)
+    known = sum(index.mix[part.kind] * part.coverage for part in present)
+    coverage = known / whole if whole else 0.0
+    if coverage < LEAST_COVERAGE:
+        return Whole(None, round(coverage, 4), tuple(parts))
+    points = sum(index.mix[part.kind] * part.coverage * (part.score or 0.0) for part in present)
+    return Whole(round(points / known, 2), round(coverage, 4), tuple(parts))
+
+
+def raising(parts: Sequence[Part], index: Index, most: int = 3) -> list[tuple[str, Gain]]:
+    """(kind, gain in points of the combined score) of what would raise it most. Where the score is
+    unknown, the gain is that of what is known."""
+    present = [part for part in parts if part.scored and index.mix.get(part.kind)]
+    known = sum(index.mix[part.kind] * part.coverage for part in present)
+    found = []
+    for part in present:
+        weight = index.mix[part.kind] * part.coverage / known
+        for code, gain, count in best_actions(part.evaluations, index.of(part.kind), most=99):
+            found.append((part.kind, (code, round(gain * weight, 2), count)))
+    return sorted(found, key=lambda each: -each[1][1])[:most]

@@ -15,7 +15,8 @@ from controller.inventory.model import Page
 from controller.ipv6 import sites, views
 from controller.ipv6.index import BadIndexError, load_index
 from controller.ipv6.model import Overview, ReadingIn, SiteDetail, SiteIn, SiteView
-from controller.ipv6.report import XLSX, to_xlsx
+from controller.ipv6.overview import read_overview
+from controller.ipv6.report import XLSX, read_report, to_xlsx
 from controller.problems import Problem
 from controller.runtime import Runtime
 
@@ -157,10 +158,9 @@ def get_overview(
     del reader
     index, now = index_of(runtime), runtime.now()
     with runtime.database.read() as session:
-        judged = views.list_sites(session, scope, index, now, vantage=vantage)
-    told = views.overview(judged, index, language)
-    if format == "json":
-        return told
+        if format == "json":
+            return read_overview(session, scope, index, now, language, vantage=vantage).told
+        report = read_report(session, scope, index, now, language, vantage)
     name = f"ipv6-{now:%Y%m%d}.xlsx"
     head = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(to_xlsx(told, judged, index, language, now), media_type=XLSX, headers=head)
+    return Response(to_xlsx(report), media_type=XLSX, headers=head)

@@ -1,70 +1,159 @@
-"""The readiness report as a workbook: summary, units, sites with every indicator."""
+"""The readiness report as one data set: for the workbook here, and for the printed document."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import xlsxwriter
+from sqlmodel import Session
 
+from controller.access.scope import Scope
 from controller.analysis.ipv6 import Index
-from controller.ipv6.model import Overview
-from controller.ipv6.views import Judged, title
+from controller.ipv6 import official
+from controller.ipv6.hosts import host_views
+from controller.ipv6.model import HostView, OfficialView, Overview, TrafficTrend
+from controller.ipv6.overview import Read, read_overview
+from controller.ipv6.traffic import SHANGHAI
+from controller.ipv6.trend import read_trend
+from controller.ipv6.views import title
+from controller.ipv6.words import WORDS
 from controller.usage.export import plain_text
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-WORDS = {
-    "zh": {
-        "summary": "概况", "units": "单位", "sites": "网站与系统", "unit": "单位", "score": "得分",
-        "measured": "已测", "reachable": "IPv6 可达", "passing": "达标", "count": "数量",
-        "action": "最能提分的措施", "gain": "可提升（分）", "site": "名称", "url": "地址",
-        "at": "测量时间", "vantage": "测量位置", "index": "指标", "remedy": "措施",
-        "method": "得分为各指标得分之和占适用权重的百分比；未测到的不计入，覆盖不足 60 % 不给分。",
-    },
-    "en": {
-        "summary": "Summary", "units": "Units", "sites": "Sites", "unit": "Unit", "score": "Score",
-        "measured": "Measured", "reachable": "Reachable over IPv6", "passing": "Passing",
-        "count": "Count", "action": "What raises the score most", "gain": "Points", "site": "Name",
-        "url": "Address", "at": "Measured at", "vantage": "Seen from", "index": "Index",
-        "remedy": "Remedy",
-        "method": "Points of the indicators as a share of the weights that apply; what was not "
-        "measured is left out, below 60 % known there is no score.",
-    },
-}  # fmt: skip
+TREND_DAYS = 30
 
 
-def to_xlsx(
-    told: Overview, judged: Sequence[Judged], index: Index, language: str, now: datetime
-) -> bytes:
+@dataclass(frozen=True)
+class Report:
+    """Everything a report shows; the same numbers as on screen."""
+
+    read: Read
+    index: Index
+    hosts: list[HostView]
+    traffic: TrafficTrend
+    official: list[OfficialView]
+    now: datetime
+    language: str
+
+
+def read_report(
+    session: Session, scope: Scope, index: Index, now: datetime, language: str, vantage: str = ""
+) -> Report:
+    """Reads it for what the caller may see."""
+    read = read_overview(session, scope, index, now, language, vantage=vantage)
+    end = now.astimezone(SHANGHAI).date() + timedelta(days=1)
+    first = end - timedelta(days=TREND_DAYS)
+    return Report(
+        read=read,
+        index=index,
+        hosts=host_views(session, read.hosts, now),
+        traffic=read_trend(session, scope, first, end, "unit", now),
+        official=official.beside(session, scope, read, now),
+        now=now,
+        language=language,
+    )
+
+
+def to_xlsx(report: Report) -> bytes:
     """The workbook's bytes; cells that begin like a formula are text."""
-    words, body = WORDS[language], io.BytesIO()
+    words, body = WORDS[report.language], io.BytesIO()
+    told = report.read.told
     book = xlsxwriter.Workbook(body, {"in_memory": True, "strings_to_formulas": False})
     head = book.add_format({"bold": True, "bg_color": "#e8eef7", "bottom": 1, "text_wrap": True})
     _summary(book.add_worksheet(words["summary"]), told, words, head)
-    _table(
-        book.add_worksheet(words["units"]), head,
-        [words[k] for k in ("unit", "count", "measured", "reachable", "passing", "score")],
-        [[u.unit_name, u.sites, u.measured, u.reachable, u.passing, u.score] for u in told.units],
-    )  # fmt: skip
-    zone = ZoneInfo("Asia/Shanghai")
-    lines: list[list[Any]] = []
-    for site, evaluation in judged:
-        points = {each.code: each for each in evaluation.results} if evaluation else {}
-        lines.append(
-            [site.name, site.unit_name, site.url, site.vantage or "",
-             f"{site.at.astimezone(zone):%Y-%m-%d %H:%M}" if site.at else "", site.score]
-            + [_points(points.get(each.code)) for each in index.indicators]
-        )  # fmt: skip
-    heads = [words[k] for k in ("site", "unit", "url", "vantage", "at", "score")]
-    heads += [f"{title(each, language)} /{each.weight:g}" for each in index.indicators]
-    _table(book.add_worksheet(words["sites"]), head, heads, lines)
-    book.set_properties({"created": now.replace(tzinfo=None)})
+    for name, heads, lines in (
+        ("units", *_units(told, words)),
+        ("sites", *_sites(report, words)),
+        ("hosts", *_hosts(report, words)),
+        ("traffic", *_traffic(report.traffic, words)),
+        ("official", *_official(report.official, words)),
+    ):
+        _table(book.add_worksheet(words[name]), head, heads, lines)
+    book.set_properties({"created": report.now.replace(tzinfo=None)})
     book.close()
     return body.getvalue()
+
+
+Sheet = tuple[list[str], list[list[Any]]]
+
+
+def _units(told: Overview, words: dict[str, str]) -> Sheet:
+    heads = [words[k] for k in ("unit", "score", "known", "count", "measured", "reachable",
+                                "passing", "hosts", "hosts_told", "hosts_passing",
+                                "share", "action")]  # fmt: skip
+    lines = []
+    for unit in told.units:
+        hosts = next((part for part in unit.parts if part.kind == "host"), None)
+        first = unit.actions[0] if unit.actions else None
+        lines.append(
+            [unit.unit_name, unit.score, round(100 * unit.coverage, 1), unit.sites, unit.measured,
+             unit.reachable, unit.passing, hosts.registered if hosts else 0,
+             hosts.scored if hosts else 0, hosts.passing if hosts else 0, unit.traffic_pct,
+             f"{first.title} +{first.gain:.1f}" if first else ""]
+        )  # fmt: skip
+    return heads, lines
+
+
+def _sites(report: Report, words: dict[str, str]) -> Sheet:
+    lines: list[list[Any]] = []
+    for site, evaluation in report.read.sites:
+        points = {each.code: each for each in evaluation.results} if evaluation else {}
+        lines.append(
+            [site.name, site.unit_name, site.url, site.vantage or "", _when(site.at), site.score]
+            + [_points(points.get(each.code)) for each in report.index.indicators]
+        )
+    heads = [words[k] for k in ("site", "unit", "url", "vantage", "at", "score")]
+    return heads + _heads(report, "site"), lines
+
+
+def _hosts(report: Report, words: dict[str, str]) -> Sheet:
+    heads = [words[k] for k in ("host", "name", "unit", "system", "at", "score", "share")]
+    lines: list[list[Any]] = []
+    for view, subject in zip(report.hosts, report.read.hosts, strict=True):
+        told = subject.evaluation
+        points = {each.code: each for each in told.results} if told else {}
+        lines.append(
+            [view.code, view.name, view.unit_name, view.system, _when(view.at), view.score,
+             view.traffic_pct]
+            + [_points(points.get(each.code)) for each in report.index.hosts]
+        )  # fmt: skip
+    return heads + _heads(report, "host"), lines
+
+
+def _heads(report: Report, kind: str) -> list[str]:
+    return [
+        f"{title(each, report.language)} /{each.weight:g}"
+        for each in report.index.of(kind).indicators
+    ]
+
+
+def _traffic(trend: TrafficTrend, words: dict[str, str]) -> Sheet:
+    heads = [words[k] for k in ("day", "share", "v4", "v6", "hosts")]
+    lines: list[list[Any]] = [
+        [day.day.isoformat(), day.pct, day.v4_bytes, day.v6_bytes, day.hosts] for day in trend.days
+    ]
+    lines += [[part.name, part.pct, part.v4_bytes, part.v6_bytes, part.hosts]
+              for part in trend.parts]  # fmt: skip
+    return heads, lines
+
+
+def _official(rows: list[OfficialView], words: dict[str, str]) -> Sheet:
+    extra = sorted({name for row in rows for name in row.items})
+    heads = [words[k] for k in ("source", "day", "name", "unit", "official_score", "ours")]
+    lines: list[list[Any]] = [
+        [row.source, row.day.isoformat(), row.name, row.unit_name, row.score, row.ours]
+        + [row.items.get(name) for name in extra]
+        for row in rows
+    ]
+    return heads + extra, lines
+
+
+def _when(at: datetime | None) -> str:
+    return f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" if at else ""
 
 
 def _points(result: Any) -> Any:
@@ -74,24 +163,30 @@ def _points(result: Any) -> Any:
 
 
 def _summary(sheet: Any, told: Overview, words: dict[str, str], head: Any) -> None:
-    lines = [
-        (words["score"], told.score), (words["count"], told.sites),
+    lines: list[tuple[str, Any]] = [
+        (words["score"], told.score), (words["known"], round(100 * told.coverage, 1)),
+        (words["count"], told.sites),
         (words["measured"], told.measured), (words["reachable"], told.reachable),
-        (words["passing"], told.passing), (words["index"], f"{told.index_title} {told.index}"),
+        (words["passing"], told.passing), (words["share"], told.traffic_pct),
+        (words["index"], f"{told.index_title} {told.index}"),
     ]  # fmt: skip
+    for part in told.parts:
+        label = f"{words[f'{part.kind}s']}: {words['score']}"
+        lines.append((label, part.score))
     for row, (label, value) in enumerate(lines):
         sheet.write(row, 0, label, head)
         sheet.write(row, 1, value)
     row = len(lines) + 1
-    for place, label in enumerate((words["action"], words["gain"], words["remedy"])):
-        sheet.write(row, place, label, head)
+    for place, name in enumerate(("action", "gain", "on", "remedy")):
+        sheet.write(row, place, words[name], head)
     for each in told.actions:
         row += 1
-        sheet.write_row(row, 0, [each.title, each.gain, each.remedy])
+        on = f"{words[f'{each.kind}s']} {each.sites}"
+        sheet.write_row(row, 0, [each.title, each.gain, on, each.remedy])
     sheet.write(row + 2, 0, words["method"])
     sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 1, 16)
-    sheet.set_column(2, 2, 70)
+    sheet.set_column(1, 2, 16)
+    sheet.set_column(3, 3, 70)
 
 
 def _table(sheet: Any, head: Any, heads: Sequence[str], lines: Sequence[Sequence[Any]]) -> None:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from controller.access.scope import Scope
-from controller.analysis.ipv6 import (
-    Evaluation,
-    Index,
-    Indicator,
-    best_actions,
-    evaluate,
-    mean_score,
-)
+from controller.analysis.ipv6 import Evaluation, Index, Indicator, evaluate
 from controller.inventory.resources import unit_names
 from controller.inventory.tables import Unit
-from controller.ipv6.model import (
-    Action,
-    IndicatorView,
-    Overview,
-    SiteDetail,
-    SiteView,
-    UnitReadiness,
-)
+from controller.ipv6.model import IndicatorView, SiteDetail, SiteView
 from controller.ipv6.sites import find_site
 from controller.ipv6.tables import Ipv6Reading, Ipv6Site
 
@@ -143,48 +127,6 @@ def indicators(judged: Evaluation, index: Index, language: str) -> list[Indicato
         )
         for each in judged.results
     ]
-
-
-def overview(judged: Sequence[Judged], index: Index, language: str) -> Overview:
-    """City (or what the caller sees) and each unit, the lowest score first."""
-    groups: dict[tuple[str, str], list[Judged]] = defaultdict(list)
-    for site, evaluation in judged:
-        groups[site.unit, site.unit_name].append((site, evaluation))
-    units = [
-        UnitReadiness(unit=code, unit_name=name, **_sums(mine, index, language))
-        for (code, name), mine in groups.items()
-    ]
-    units.sort(key=lambda each: (each.score is None, each.score or 0.0, each.unit))
-    return Overview(
-        index=f"{index.name} {index.version}",
-        index_title=index.title_zh if language == "zh" else index.title_en,
-        official=index.official,
-        good=index.good,
-        units=units,
-        **_sums(list(judged), index, language),
-    )
-
-
-def _sums(judged: Sequence[Judged], index: Index, language: str) -> dict[str, Any]:
-    evaluations = [each for _, each in judged if each is not None]
-    known = {each.code: each for each in index.indicators}
-    return {
-        "sites": len(judged),
-        "measured": len(evaluations),
-        "reachable": sum(bool(site.home_v6) for site, _ in judged),
-        "passing": sum((each.score or 0.0) >= index.good for each in evaluations),
-        "score": mean_score(evaluations),
-        "actions": [
-            Action(
-                code=code,
-                title=title(known[code], language),
-                remedy=remedy(known[code], language),
-                gain=gain,
-                sites=sites,
-            )
-            for code, gain, sites in best_actions(evaluations, index)
-        ],
-    }
 
 
 def title(indicator: Indicator, language: str) -> str:

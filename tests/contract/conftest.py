@@ -30,7 +30,7 @@ from controller.inventory.tables import (
     UnitVersion,
     Zone,
 )
-from controller.ipv6.tables import Ipv6Reading, Ipv6Site
+from controller.ipv6.tables import Ipv6Official, Ipv6Plan, Ipv6Reading, Ipv6Site, Ipv6Subject
 from controller.network.line_tables import AccessPoint, Line, LineTerm, PointTerm
 from controller.runtime import Runtime
 from controller.store import ddl, groups
@@ -39,7 +39,6 @@ from controller.store.relational import Database, connect
 from tests.contract.ledger_subjects import furnish_ledger
 from tests.contract.move_subjects import furnish_moves
 from tests.contract.notices import add_notices
-from tests.contract.readiness_subjects import furnish_readiness
 from tests.samples_process import samples_process
 from tests.serving import serving
 
@@ -159,6 +158,15 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
             told = {"code": site.code, "home_v6": True, "home_v4": True, "aaaa_valid": True}
             session.add(Ipv6Reading(site_id=number, vantage="internet", at=SINCE, score=80.0,
                                     index_name="example 1", reading=told))  # fmt: skip
+            host = {"version": 1, "kinds": {"global": 1}, "by": f"agent of {code}"}
+            session.add(Ipv6Subject(kind="host", ref=number, at=SINCE, document=host))
+            session.add(Ipv6Official(source="official", day=SINCE.date(), subject_kind="site",
+                                     subject_key=site.code, unit_id=number, score=70.0, items={},
+                                     imported=now))  # fmt: skip
+            planned = {"ref": number, "code": f"vm-{code}", "name": f"host-{code}",
+                       "unit_id": number, "v4": "10.0.0.1", "address": "", "interface": "",
+                       "gateway": "", "score": None, "lost": []}  # fmt: skip
+            session.add(Ipv6Plan(id=number, name=f"contact-{code}", created=now, hosts=[planned]))
             session.add(Line(id=number, operator="电信", number=f"circuit-{code}", updated=now))
             session.add(AccessPoint(id=number, code=f"point-{code}", level="city", updated=now))
             session.flush()
@@ -166,7 +174,6 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
             session.add(PointTerm(point_id=number, since=SINCE, unit_id=number, line_id=number))
         furnish_ledger(session, now)
         furnish_moves(session, now)
-        furnish_readiness(session, now)
         given = {
             role: tokens.create_token(
                 session, role, role, now, unit_id=1 if role in BOUND else None

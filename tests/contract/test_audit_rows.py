@@ -20,7 +20,6 @@ from controller.store.relational import Database
 from tests.contract.conftest import House
 from tests.contract.ledger_subjects import LEDGER_WRITES
 from tests.contract.move_subjects import MOVE_WRITES
-from tests.contract.readiness_subjects import READINESS_WRITES, furnish_writes
 
 Call = Callable[[httpx.Client], httpx.Response]
 
@@ -321,13 +320,28 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
             },
         ),
     ),
+    ("PUT", "/api/v1/ipv6/official"): (
+        "engineer",
+        lambda c: c.put(
+            "/api/v1/ipv6/official",
+            json={"source": "s", "day": "2026-11-01", "rows": [{"site": "site-A", "score": 80}]},
+        ),
+    ),
+    ("POST", "/api/v1/ipv6/refresh"): ("engineer", lambda c: c.post("/api/v1/ipv6/refresh")),
+    ("POST", "/api/v1/ipv6/plans"): (
+        "engineer",
+        lambda c: c.post("/api/v1/ipv6/plans", json={"name": "p", "resources": ["vm-idle"]}),
+    ),
+    ("DELETE", "/api/v1/ipv6/plans/{plan_id}"): (
+        "engineer",
+        lambda c: c.delete("/api/v1/ipv6/plans/2"),
+    ),
     ("DELETE", "/api/v1/ipv6/sites/{code}"): (
         "engineer",
         lambda c: c.delete("/api/v1/ipv6/sites/audited"),
     ),
     **LEDGER_WRITES,
     **MOVE_WRITES,
-    **READINESS_WRITES,
     ("POST", "/api/v1/notices/draft"): (
         "ops",
         lambda c: c.post(
@@ -425,7 +439,6 @@ def subjects(house: House) -> None:
     HOUSE[:] = [house]
     now = house.runtime.now()
     with house.runtime.database.write() as session:
-        furnish_writes(session, now)
         users.create_user(session, "audited", random_password(), "ops", now)
         users.create_user(session, "relief", random_password(), "ops", now)
         session.add(
@@ -439,7 +452,7 @@ def subjects(house: House) -> None:
                 enrolled=now,
             )
         )
-        session.add(Resource(id=900, code="vm-idle", name="idle", created=now))
+        session.add(Resource(id=900, code="vm-idle", name="idle", ip="10.0.0.9", created=now))
         session.flush()
         session.add(Holding(resource_id=900, since=now.replace(year=2025), unit_id=1, vcpu=1))
         session.add(

@@ -12,7 +12,8 @@ from fastapi.responses import HTMLResponse, Response
 from controller.ipv6 import views
 from controller.ipv6.api import index_of
 from controller.ipv6.model import IndicatorView, Overview, SiteDetail, SiteView
-from controller.ipv6.report import XLSX, to_xlsx
+from controller.ipv6.overview import read_overview
+from controller.ipv6.report import XLSX, read_report, to_xlsx
 from controller.web import render, tables
 from controller.web.language import Text
 from controller.web.shell import Crumb
@@ -80,17 +81,20 @@ def ipv6_page(view: Ipv6View) -> Response:
     _, asked = view.text, view.request.query_params
     index = index_of(view.runtime)
     with view.runtime.database.read() as session:
-        judged = views.list_sites(session, view.scope, index, view.now)
-    told = views.overview(judged, index, view.language)
-    if asked.get("format") == "xlsx":
-        body = to_xlsx(told, judged, index, view.language, view.now)
+        if asked.get("format") == "xlsx":
+            report = read_report(session, view.scope, index, view.now, view.language)
+        else:
+            report = None
+            read = read_overview(session, view.scope, index, view.now, view.language)
+    if report is not None:
+        body = to_xlsx(report)
         name = f"ipv6-{view.now:%Y%m%d}.xlsx"
         head = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type=XLSX, headers=head)
     text = asked.get("text", "").strip()[:100]
     wanted = text.casefold()
     rows = [
-        site for site, _evaluation in judged
+        site for site, _evaluation in read.sites
         if wanted in f"{site.code} {site.name} {site.url} {site.unit_name}".casefold()
     ]  # fmt: skip
     sort, descending = tables.parse_sort(asked.get("sort", ""), SORTS, "score")
@@ -101,7 +105,7 @@ def ipv6_page(view: Ipv6View) -> Response:
         tables.PAGE_SIZE, len(rows),
     )  # fmt: skip
     context = Ipv6Page(
-        told=told,
+        told=read.told,
         sites=tables.cut(rows, state.page),
         table=state,
         text=text,

@@ -1,1 +1,0 @@
-"""Readiness of hosts: migration, network cut-over, Xinchuang, IPv6; and the runs of playbooks."""
