@@ -77,6 +77,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ship", "connect_s", 5.0, "seconds to connect", 0.1, 60),
     Setting("ship", "total_s", 30.0, "seconds for one request, answer included", 1, 300),
     Setting("ship", "backlog_per_s", 2.0, "most backlog batches a second", 0.01, 1000),
+    Setting("traps", "listen", "", "HOST:PORT, … where SNMP traps are received; empty: nowhere"),
     Setting("metrics", "listen", "", "HOST:PORT of /metrics; empty: nothing listens"),
 )
 """Every setting; docs/agent.toml.example and ``--help`` are held to this table by a test."""
@@ -98,6 +99,7 @@ class Config(NamedTuple):
     ship_connect_s: float = 5.0
     ship_total_s: float = 30.0
     ship_backlog_per_s: float = 2.0
+    traps_listen: str = ""
     metrics_listen: str = ""
 
     def environment(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from agent import VERSION
+from agent.assigned import Assigned, Samples
 from agent.config import Config
 from agent.downlink import Downlink, Item
 from agent.facts import ChildFacts, Facts
@@ -25,7 +26,6 @@ from agent.identity import IDENTITY as IDENTITY_FILE
 from agent.identity import Identity, IdentityError, read_boot, read_identity
 from agent.ipv6 import Ipv6Reports
 from agent.log import Log, utc_text
-from agent.reach import ReachService
 from agent.schedule import JUMP_MS, ClockWatch, Eras, Ticks, nominal_ms, usable
 from agent.ship import Shipper
 from agent.spool import Spool
@@ -123,8 +123,8 @@ class Service:
         self._agent = UNENROLLED
         self._ticked, self._status_state = 0, ("", "")
         self._status_file, self._status_size = -1, 0
-        self.reach = ReachService(self._store_reach, log, self._clock.wall)
-        self.assigned: dict[str, Callable[[list[Item]], None]] = {"reach": self.reach.take}
+        self.works = Assigned(config, self._spool_assigned, log)
+        self.assigned: dict[str, Callable[[list[Item]], None]] = self.works.kinds()
         """Kinds of assignments this agent knows, and who takes all of a kind over."""
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
@@ -185,6 +185,7 @@ class Service:
 
     def stop(self) -> None:
         """Ends sending and closes the spool; what waits is kept."""
+        self.works.stop()
         self.shipper.stop()
         if self._thread is not None:
             self._thread.join(timeout=2.0)
@@ -290,13 +291,11 @@ class Service:
         document = Document("task_result", now_ms, body)
         self.shipper.notify(self._spool.append(self._agent, [], [document], now_ms))
 
-    def _store_reach(self, readings: list[Reading]) -> None:
-        """In the reach thread."""
-        now_ms = int(self._clock.wall() * 1000)
-        places = self._spool.append(self._agent, [("reach", NAMES["reach"], readings)], [], now_ms)
-        if not places and readings:
-            self._log.throttled("error", "not_spooled", "", reason="disk full or not writable")
+    def _spool_assigned(self, samples: Samples, documents: list[Document]) -> bool:
+        """In the threads of what is assigned."""
+        places = self._spool.append(self._agent, samples, documents, int(self._clock.wall() * 1000))
         self.shipper.notify(places)
+        return bool(places)
 
     def _facts_now(self, task: Task) -> Item:
         """Task ``facts``: the next tick reads the facts and sends them."""

@@ -11,9 +11,7 @@ from sqlmodel import Session
 
 from controller import errors, health, openapi
 from controller.access.api import router as access_router
-from controller.access.audit_api import router as audit_router
 from controller.access.scope import CITY
-from controller.access.tokens_api import router as tokens_router
 from controller.findings.api import router as findings_router
 from controller.gauges import Gauges
 from controller.idle.api import router as idle_router
@@ -36,6 +34,8 @@ from controller.moves.routers import ROUTERS as MOVE_ROUTERS
 from controller.network.lines import due_contracts
 from controller.network.lines_api import router as lines_router
 from controller.network.reach_assign import REACH_ASSIGNMENT
+from controller.network.trap_take import TRAPS_DOCUMENT
+from controller.network.traps_api import router as traps_router
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
 from controller.reports.api import router as reports_router
@@ -48,8 +48,6 @@ from controller.web.routes import install as install_web
 ROUTERS = (
     health.router,
     access_router,
-    tokens_router,
-    audit_router,
     ingest_router,
     *INVENTORY_ROUTERS,
     *LEDGER_ROUTERS,
@@ -57,6 +55,7 @@ ROUTERS = (
     usage_router,
     apportion_router,
     lines_router,
+    traps_router,
     ipv6_router,
     ipv6_hosts_router,
     ipv6_plans_router,
@@ -79,6 +78,7 @@ DOCUMENT_KINDS: tuple[DocumentKind, ...] = (
     result_kind(TASK_KINDS),
     EDGES,
     IPV6_HOST,
+    TRAPS_DOCUMENT,
 )
 """What agents send besides samples, by the capability that takes it in."""
 

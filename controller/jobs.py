@@ -13,7 +13,7 @@ from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
 from controller.ipv6 import nightly as ipv6_nightly
 from controller.moves.edge_documents import purge_edges
-from controller.network import reach_assign
+from controller.network import reach_assign, traps
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
@@ -98,6 +98,11 @@ def _tend_notices(runtime: Runtime) -> None:
     notices_clock.tick(runtime)
 
 
+def _tidy_traps(runtime: Runtime) -> None:
+    with runtime.database.write() as session:
+        traps.tidy(session, runtime.now())
+
+
 def _assign_points(runtime: Runtime) -> None:
     reach_assign.renew(runtime)
 
@@ -130,6 +135,7 @@ JOBS = (
     Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
     Job("patrol", "patrol", _patrol, timedelta(seconds=30)),
     Job("points", "upkeep", _assign_points, timedelta(seconds=20)),
+    Job("traps", "upkeep", _tidy_traps, timedelta(minutes=15)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
     Job("edges", "upkeep", _purge_edges, at=NIGHT),

@@ -14,7 +14,7 @@ from controller.inventory import tables as inventory_tables
 from controller.ipv6 import tables as ipv6_tables
 from controller.ledger import tables as ledger_tables
 from controller.moves import tables as move_tables
-from controller.network import line_tables
+from controller.network import line_tables, trap_tables
 from controller.network import tables as network_tables
 from controller.notices import tables as notice_tables
 from controller.patrol import tables as patrol_tables
@@ -32,6 +32,7 @@ MODULES = (
     ledger_tables,
     line_tables,
     network_tables,
+    trap_tables,
     move_tables,
     notice_tables,
     patrol_tables,

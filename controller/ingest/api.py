@@ -26,11 +26,10 @@ from controller.access.principal import Principal
 from controller.ingest import authority, documents, downlink, enrolment, rows
 from controller.ingest.agents_api import router as agents_router
 from controller.ingest.directory import Known
-from controller.ingest.door import PATH
+from controller.ingest.door import PATH, refuse_state
 from controller.ingest.installed import InstalledDoor, door_of, lifespan
 from controller.ingest.request import Body
 from controller.ingest.tasks_api import router as tasks_router
-from controller.ingest.verdict import refuse_state
 from controller.problems import Problem
 from controller.runtime import Runtime
 

@@ -16,35 +16,24 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collectors import records
+from collectors import catalog, records
 from collectors.records import WireError
 from controller.ingest import bookkeeping, documents, set_aside
 from controller.ingest.acknowledgements import VERSION_SEQ_LIMIT, Conflict, Ledger
-from controller.ingest.block import Part
-from controller.ingest.bookkeeping import Pending, Written
+from controller.ingest.block import Aside, Part
+from controller.ingest.bookkeeping import Pending, Written, moment
 from controller.ingest.books import Books
-from controller.ingest.decode import Opened, Opener
+from controller.ingest.decode import Layout, Opened, Opener
 from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
 from controller.ingest.documents import Delivery, DocumentCommit, DocumentKind, kinds_of
 from controller.ingest.group_commit import GroupCommit, Outcome, try_later
 from controller.ingest.request import Answer, Body, agreed, refusal
 from controller.ingest.tables import AgentEpoch, SetAside
-from controller.ingest.verdict import (
-    REFUSED_STATES,
-    Verdict,
-    acknowledged,
-    judge,
-    newest_start,
-    refuse_state,
-    skew,
-    span_of,
-    unauthorized,
-)
 from controller.problems import Problem
 from controller.runtime import Runtime
 
@@ -55,6 +44,22 @@ INFLATE_ASIDE_BYTES = 64 << 10
 """Larger bodies are inflated by a thread, so that none holds up the others for long."""
 FLUSH_SECONDS = 5.0
 DISK_SECONDS = 1.0
+REFUSED_STATES = {
+    "pending": ("agent pending", "the agent waits for approval; it will be let in then"),
+    "revoked": ("agent revoked", "the agent was revoked; enrol it again with a new token"),
+    "conflict": (
+        "agent conflict",
+        "two machines send as this agent; enrol the copy again with a token of its own, "
+        "then approve this one",
+    ),
+}
+
+
+class Verdict(NamedTuple):
+    """What a layout means for a table, found out once."""
+
+    problem: str
+    unknown: tuple[str, ...]
 
 
 class Door:
@@ -265,7 +270,7 @@ class Door:
         now = self._runtime.now()
         known.last_seen, known.seen, known.address = now, True, address or known.address
         if clock is not None:
-            known.clock_skew_s = skew(clock, now)
+            known.clock_skew_s = _skew(clock, now)
         try:
             if len(wire) > INFLATE_ASIDE_BYTES:
                 inflated = await asyncio.to_thread(records.inflate, wire)
@@ -285,7 +290,7 @@ class Door:
             documents.check_documents(opened.documents, self._kinds)
             ledger = self._admit(known, opened, now)
             await self._documents.put(Delivery(batch, opened.digest, opened.documents, now))
-            return acknowledged(known, batch.seq, ledger)
+            return _acknowledged(known, batch.seq, ledger)
         unknown = self._judge(known, opened)
         ledger = self._admit(known, opened, now)
         part = Part(
@@ -299,7 +304,7 @@ class Door:
         outcome = await self.commits.put(opened.table, part) if opened.rows else _NOTHING
         known.last_sample_ms = max(known.last_sample_ms, outcome.newest_ms)
         known.seen = True
-        done = acknowledged(known, batch.seq, ledger)
+        done = _acknowledged(known, batch.seq, ledger)
         if unknown or outcome.future or outcome.unset:
             done["set_aside"] = self._set_aside(known, unknown, opened.rows, outcome, now)
         return done
@@ -367,7 +372,7 @@ class Door:
             (set_aside.UNSET_CLOCK, outcome.unset),
         ):
             if aside is not None:
-                first, last = span_of(aside)
+                first, last = _span(aside)
                 set_aside.merge(self.books.counts, kind, known.id, "", aside.rows, now, first, last)
                 report[f"{kind}_rows"] = aside.rows
         return report
@@ -394,6 +399,70 @@ class DoorMiddleware:
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         )
         await send({"type": "http.response.body", "body": answer.body})
+
+
+def _acknowledged(known: Known, seq: int, ledger: Ledger) -> dict[str, Any]:
+    """The answer to a batch that is stored; with the version of what the agent is to fetch."""
+    done: dict[str, Any] = {"acked": seq, "acked_through": ledger.store(seq)}
+    if known.assigned:
+        done["assigned"] = known.assigned
+    return done
+
+
+def judge(table: str, layout: Layout) -> Verdict:
+    """Whether a table takes batches of this layout, and which columns it does not know."""
+    try:
+        known = set(catalog.table(table).names)
+    except KeyError:
+        return Verdict(f"there is no sample table {table[:64]!r}", ())
+    unknown = []
+    for name, kind in layout.columns.items():
+        if name in ("instance", "resource"):
+            if kind != "u2":
+                return Verdict(f"column {name}: its type must be u2", ())
+        elif name in known:
+            if kind == "u2":
+                return Verdict(f"column {name}: a metric is a number, not a string", ())
+        elif name not in ("time", "interval_s"):
+            unknown.append(name)
+    return Verdict("", tuple(unknown))
+
+
+def newest_start(opened: Opened) -> int:
+    """Milliseconds since 1970 of the newest row or document; 0 where there is none."""
+    if opened.documents:
+        return max(document.time_ms for document in opened.documents)
+    if not opened.rows:
+        return 0
+    return int(opened.layout.read([opened.payload], opened.rows)[opened.layout.place["time"]].max())
+
+
+def refuse_state(known: Known) -> None:
+    """Raises Problem 403 unless the agent may send."""
+    refusal = REFUSED_STATES.get(known.state)
+    if refusal is not None:
+        raise Problem(403, *refusal)
+
+
+def unauthorized(detail: str) -> Problem:
+    return Problem(401, "not authenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _skew(clock: bytes, now: datetime) -> float | None:
+    """Seconds the agent's clock is ahead, by the epoch ms it sent; None if unreadable."""
+    try:
+        skew = int(clock) / 1000 - now.timestamp()
+    except ValueError:
+        return None
+    return round(skew, 1) if abs(skew) < 1e10 else None
+
+
+def _span(aside: Aside) -> tuple[datetime | None, datetime | None]:
+    return _moment(aside.first_ms), _moment(aside.last_ms)
+
+
+def _moment(ms: int) -> datetime | None:
+    return moment(ms) if 0 <= ms < 4_102_444_800_000 else None
 
 
 _CONTENT_TYPE = records.CONTENT_TYPE.encode()

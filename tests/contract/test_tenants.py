@@ -94,6 +94,8 @@ LISTS = [
     "/api/v1/lines/1",
     "/api/v1/access-points",
     "/api/v1/network/coverage",
+    "/api/v1/traps",
+    "/api/v1/trap-sources",
 ]
 """Reads that list what the caller may see."""
 
