@@ -38,6 +38,8 @@ from controller.network.trap_take import TRAPS_DOCUMENT
 from controller.network.traps_api import router as traps_router
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
+from controller.readiness.progress import Streams
+from controller.readiness.routers import ROUTERS as READINESS_ROUTERS
 from controller.reports.api import router as reports_router
 from controller.reports.usage_api import router as usage_reports_router
 from controller.runtime import Runtime
@@ -63,6 +65,7 @@ ROUTERS = (
     idle_router,
     patrol_router,
     notices_router,
+    *READINESS_ROUTERS,
     reports_router,
     usage_reports_router,
 )
@@ -104,6 +107,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.document_kinds = DOCUMENT_KINDS
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.further_due = (due_contracts,)
+    app.state.readiness_streams = Streams()
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))
     errors.install(app)

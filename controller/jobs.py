@@ -17,6 +17,7 @@ from controller.network import reach_assign, traps
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
+from controller.readiness import dispatch
 from controller.runtime import Runtime
 from controller.store import maintenance, owners, rollup
 from controller.store.tables import JobRun
@@ -129,6 +130,14 @@ def _expire_tasks(runtime: Runtime) -> None:
         agent_tasks.expire(session, runtime.now())
 
 
+def _carry_out_runs(runtime: Runtime) -> None:
+    dispatch.tick(runtime)
+
+
+def _tend_readiness(runtime: Runtime) -> None:
+    dispatch.upkeep(runtime)
+
+
 JOBS = (
     Job("holdings", "rollup", _sync_holdings, timedelta(seconds=15)),
     Job("live rollup", "rollup", _roll_live, timedelta(seconds=20)),
@@ -145,6 +154,8 @@ JOBS = (
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),
     Job("agent tasks", "upkeep", _expire_tasks, timedelta(minutes=5)),
+    Job("readiness runs", "readiness", _carry_out_runs, timedelta(seconds=1)),
+    Job("readiness", "upkeep", _tend_readiness, timedelta(minutes=10)),
     Job("sessions", "upkeep", _purge_access, timedelta(minutes=10)),
 )
 """Rollups share a lane: two of them at once would compute the same buckets."""

@@ -30,7 +30,8 @@ _HEADERS = (
 )
 _HSTS = ("strict-transport-security", "max-age=31536000")
 MOST_BODY = 1024 * 1024
-OWN_LIMITS = ("/api/v1/ingest/", "/api/v1/import/", "/api/v1/notice-files/", "/notice-files/")
+OWN_LIMITS = ("/api/v1/ingest/", "/api/v1/import/", "/api/v1/notice-files/", "/notice-files/",
+              "/api/v1/readiness/bundles/", "/readiness/bundles/")  # fmt: skip
 """Routes that take large bodies as a stream and set their own limits."""
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z_-]{8,64}")

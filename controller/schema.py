@@ -18,6 +18,7 @@ from controller.network import line_tables, trap_tables
 from controller.network import tables as network_tables
 from controller.notices import tables as notice_tables
 from controller.patrol import tables as patrol_tables
+from controller.readiness import tables as readiness_tables
 from controller.store import tables as store_tables
 
 MODULES = (
@@ -36,6 +37,7 @@ MODULES = (
     move_tables,
     notice_tables,
     patrol_tables,
+    readiness_tables,
 )
 """Every module that defines tables; a new capability adds its own here."""
 

@@ -135,6 +135,25 @@ class LedgerSettings(_Section):
     disk_tolerance_pct: float = 30.0
 
 
+class ReadinessSettings(_Section):
+    """Readiness checks: runs of playbooks and the bundles they bring home."""
+
+    parallel_runs: int = Field(default=2, ge=1, le=20)
+    """Runs at one time; more wait in line. One project never has two."""
+    forks: int = Field(default=20, ge=1, le=200)
+    """Hosts at one time within a run."""
+    run_minutes: int = Field(default=120, ge=5, le=1440)
+    """A run that takes longer is ended."""
+    keep_runs: int = Field(default=30, ge=2, le=500)
+    """Runs of a project whose results are kept; the newest of each host stays in any case."""
+    bundle_folder: str = ""
+    """Where bundles lie; empty: ``bundles`` in ``data``. Several hosts share one folder."""
+    bundles_mb: int = Field(default=2048, ge=16)
+    """Bundles beyond this are removed, the oldest first; the newest of each host stays."""
+    private_folder: str = ""
+    """Where a run's secrets lie while it runs; empty: /dev/shm if there is one, else ``data``."""
+
+
 class Settings(_Section):
     data: Path = Path("var")
     host: str = "127.0.0.1"
@@ -160,6 +179,7 @@ class Settings(_Section):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     notices: NoticesSettings = Field(default_factory=NoticesSettings)
+    readiness: ReadinessSettings = Field(default_factory=ReadinessSettings)
 
     @property
     def relational_url(self) -> str:

@@ -39,6 +39,7 @@ from controller.store.relational import Database, connect
 from tests.contract.ledger_subjects import furnish_ledger
 from tests.contract.move_subjects import furnish_moves
 from tests.contract.notices import add_notices
+from tests.contract.readiness_subjects import furnish_readiness
 from tests.samples_process import samples_process
 from tests.serving import serving
 
@@ -174,6 +175,7 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
             session.add(PointTerm(point_id=number, since=SINCE, unit_id=number, line_id=number))
         furnish_ledger(session, now)
         furnish_moves(session, now)
+        furnish_readiness(session, now)
         given = {
             role: tokens.create_token(
                 session, role, role, now, unit_id=1 if role in BOUND else None

@@ -20,6 +20,7 @@ from controller.store.relational import Database
 from tests.contract.conftest import House
 from tests.contract.ledger_subjects import LEDGER_WRITES
 from tests.contract.move_subjects import MOVE_WRITES
+from tests.contract.readiness_subjects import READINESS_WRITES, furnish_writes
 
 Call = Callable[[httpx.Client], httpx.Response]
 
@@ -342,6 +343,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ),
     **LEDGER_WRITES,
     **MOVE_WRITES,
+    **READINESS_WRITES,
     ("POST", "/api/v1/notices/draft"): (
         "ops",
         lambda c: c.post(
@@ -439,6 +441,7 @@ def subjects(house: House) -> None:
     HOUSE[:] = [house]
     now = house.runtime.now()
     with house.runtime.database.write() as session:
+        furnish_writes(session, now)
         users.create_user(session, "audited", random_password(), "ops", now)
         users.create_user(session, "relief", random_password(), "ops", now)
         session.add(

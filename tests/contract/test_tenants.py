@@ -88,6 +88,9 @@ LISTS = [
     "/api/v1/ipv6/official",
     "/api/v1/ipv6/days",
     "/api/v1/ipv6/plans",
+    "/api/v1/readiness/projects",
+    "/api/v1/readiness/adaptation",
+    "/api/v1/readiness/products",
     "/api/v1/reports/usage?month=2026-11&format=json",
     "/api/v1/reports/usage?month=2026-11&format=html",
     "/api/v1/lines",
@@ -110,6 +113,9 @@ CANARIES = (
     "prefix-B",
     "notice-B",
     "site-B",
+    "项目B",
+    "ready-B",
+    "reason-B",
     "circuit-B",
     "point-B",
     "net-B",
@@ -198,6 +204,32 @@ def test_anothers_finding_is_not_there_to_read_or_to_change(house: House) -> Non
         )
         assert theirs.status_code == 404
         assert client.delete("/api/v1/suppressions/2").status_code == 404
+
+
+PROJECT_READS = [
+    "/api/v1/readiness/projects/{n}",
+    "/api/v1/readiness/projects/{n}/hosts",
+    "/api/v1/readiness/projects/{n}/runs",
+    "/api/v1/readiness/projects/{n}/judgements",
+    "/api/v1/readiness/projects/{n}/waivers",
+    "/api/v1/readiness/projects/{n}/report?format=json",
+    "/api/v1/readiness/runs/{n}",
+    "/api/v1/readiness/runs/{n}/results",
+    "/api/v1/readiness/runs/{n}/events",
+    "/api/v1/readiness/runs/{n}/difference?before={n}",
+]
+"""Projects and their runs have numbers: 1 is A's, 2 is B's."""
+
+
+@pytest.mark.parametrize("path", PROJECT_READS)
+def test_anothers_readiness_project_is_not_there(house: House, path: str) -> None:
+    for role in ("unit", "county_admin"):
+        with house.client(house.tokens[role]) as client:
+            theirs, unknown = client.get(path.format(n=2)), client.get(path.format(n=4711))
+            assert (theirs.status_code, unknown.status_code) == (404, 404)
+            assert client.get(path.format(n=1)).status_code in (200, 422)
+            bundle = {"file": ("x.json", b"{}")}
+            assert client.post("/api/v1/readiness/bundles/2", files=bundle).status_code == 404
 
 
 def test_the_city_sees_both(house: House) -> None:

@@ -7,15 +7,19 @@ from collections.abc import Iterable
 from datetime import date
 
 from playbooks.judge.detectors.base import Conflict, Detector, Hit, Look, NotChecked
-from playbooks.judge.facts import ElfFile
+from playbooks.judge.facts import ElfFile, Facts
 from playbooks.judge.identify import Identity, identify
 
 
 def identity(look: Look) -> Identity:
     """Who the host is, once a bundle."""
-    known = look.facts.memory.get("identity")
+    return identity_of(look.facts)
+
+
+def identity_of(facts: Facts) -> Identity:
+    """The same from facts alone, for those who keep a register of hosts."""
+    known = facts.memory.get("identity")
     if known is None:
-        facts = look.facts
         files: dict[str, list[str]] = {}
         for line in facts.lines("vendor_files"):
             files.setdefault(line.path, []).append(line.text)

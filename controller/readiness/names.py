@@ -1,0 +1,71 @@
+"""What may stand in an inventory: names, addresses and variables that no template engine and no
+shell can misread. Raises Problem 422 with the place."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from controller.problems import Problem
+
+HOST = re.compile(r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff._-]{0,63}")
+DNS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,252}[0-9A-Za-z])?")
+USER = re.compile(r"[A-Za-z_][0-9A-Za-z._-]{0,31}")
+VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RESERVED = frozenset({"all", "ungrouped", "localhost", "hosts", "vars", "children"})
+OWN = ("ansible_", "yunxun_")
+"""Beginnings of variables that only we set: they decide what is run and as whom."""
+MOST_VARIABLES = 64 * 1024
+"""Bytes of JSON."""
+
+
+def host_name(text: str) -> str:
+    name = text.strip()
+    if not HOST.fullmatch(name) or name.lower() in RESERVED:
+        raise Problem(
+            422, "bad host", f"host name {text!r}: letters, digits, . _ - only, and not a word of "
+            "the inventory"
+        )  # fmt: skip
+    return name
+
+
+def address(text: str) -> str:
+    """An address or a DNS name; "" where nobody may log in."""
+    found = text.strip()
+    if not found:
+        return ""
+    try:
+        return str(ipaddress.ip_address(found))
+    except ValueError:
+        pass
+    if not DNS.fullmatch(found):
+        raise Problem(422, "bad host", f"address {text!r}: neither an IP address nor a name")
+    return found
+
+
+def user(text: str) -> str:
+    if not USER.fullmatch(text):
+        raise Problem(422, "bad connection", f"user {text!r}: letters, digits, . _ - only")
+    return text
+
+
+def port(value: int | None) -> int | None:
+    if value is not None and not 1 <= value <= 65535:
+        raise Problem(422, "bad connection", f"port {value}: between 1 and 65535")
+    return value
+
+
+def variables(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values for playbooks: nothing in them is a template, none of them steers ansible."""
+    for name in given:
+        if not VARIABLE.fullmatch(name) or name.startswith(OWN):
+            raise Problem(422, "bad variable", f"variable {name!r}: not a name that may be set")
+    text = json.dumps(given, ensure_ascii=False)
+    if len(text.encode()) > MOST_VARIABLES:
+        raise Problem(422, "bad variable", f"variables: over {MOST_VARIABLES} bytes of JSON")
+    if any(mark in text for mark in ("{{", "{%", "{#")):
+        raise Problem(422, "bad variable", "variables: a template ({{, {%, {#) is not a value")
+    return dict(given)

@@ -1,0 +1,27 @@
+#!/bin/sh
+# inspect_ipv6.sh DIR: reading only, one word and then what it rests on. untouched: no backup was
+# made; changed: a backup stands and was not rolled back; rolled_back; needs_hands: a run of
+# enable_ipv6.sh is still at work.
+dir=$1 last=''
+LC_ALL=C
+export LC_ALL
+for r in "$dir"/*; do [ -f "$r/manifest" ] && last=$r; done
+busy=''
+for p in /proc/[0-9]*/cmdline; do
+  case $(tr '\0' ' ' <"$p" 2>/dev/null) in *enable_ipv6.sh\ apply* | *enable_ipv6.sh\ rollback*) busy=$p ;; esac
+done
+if [ -n "$busy" ]; then
+  echo needs_hands
+  echo "still at work: $busy"
+elif [ -z "$last" ]; then
+  echo untouched
+elif [ -f "$last/rolled-back" ]; then
+  echo rolled_back
+else
+  echo changed
+fi
+[ -n "$last" ] && echo "backup $last, $(wc -l <"$last/manifest") entries"
+for f in all default; do
+  [ -r "/proc/sys/net/ipv6/conf/$f/disable_ipv6" ] && echo "net.ipv6.conf.$f.disable_ipv6=$(cat "/proc/sys/net/ipv6/conf/$f/disable_ipv6")"
+done
+exit 0
