@@ -17,6 +17,8 @@ import pytest
 
 from tests.serving import ROOT, Serve, serve, wait_until
 
+pytestmark = pytest.mark.timeout(300)  # a dozen commands, each a process of its own
+
 UNITS = "编码,名称\nA,甲局\nB,乙局\n"
 RESOURCES = (
     "编码,名称,类型,单位,vcpu,内存GB,开通时间\nvm-1,一,vm,甲局,4,16,2026-01-01\n"
