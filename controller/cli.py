@@ -57,6 +57,8 @@ GROUPS = (
     Group("check", "controller.commands.check", nested=True),
     Group("ipv6", "controller.commands.ipv6", nested=True),
     Group("backup", "controller.commands.backup", nested=True),
+    Group("move", "controller.commands.moves", nested=True),
+    Group("cutover", "controller.commands.cutover", nested=True),
     Group("doctor", "controller.commands.doctor"),
 )
 """Every command. Only the one that is called is loaded: ``serve`` stays small and starts fast."""

@@ -231,6 +231,30 @@ def import_points(
         _register(api, "points", file, _params(dry_run, skip_bad, since, sheet, mapping), form)
 
 
+@app.command("own-networks")
+def import_own_networks(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Departments' own networks. Columns: code name unit classified kind disposition hosts
+    cost_year prefixes vpn lines (编码 名称 单位 是否涉密 类型 处置 主机数 年费用 网段 VPN 专线).
+    A classified network is refused, and nothing of its row is stored.
+
+    Example: yunxun import own-networks 专网台账.xlsx --dry-run
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        params = _params(dry_run, skip_bad, None, sheet, mapping)
+        _register(api, "own-networks", file, params, form)
+
+
 @app.command("samples")
 def import_samples(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Parquet or XLSX.")],

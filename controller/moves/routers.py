@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from controller.moves.api import router as api
 from controller.moves.edges_api import router as edges
+from controller.moves.plans_api import router as plans
 
-ROUTERS = (api, edges)
+ROUTERS = (api, edges, plans)
