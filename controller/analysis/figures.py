@@ -83,8 +83,9 @@ class Needs:
     """Of ``daily`` those whose days' maxima are."""
 
 
-def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:  # noqa: PLR0912 -- a branch a kind of test
-    """The union of what the policies need; ``months``: also for the look-back before a release."""
+def needs_of(policies: Iterable[Policy], kind: str | None = None) -> Needs:  # noqa: PLR0912 -- a branch a kind of test
+    """The union of what the policies need, the look-back before a release included; ``kind``: only
+    of the rules on such resources."""
     days = 1
     daily: set[str] = set()
     shares: set[Share] = set()
@@ -96,8 +97,10 @@ def needs_of(policies: Iterable[Policy], *, months: bool = True) -> Needs:  # no
         guards = policy.guards
         days = max(days, guards.stopped_after_days + 1)
         for rule in policy.rules:
+            if kind is not None and kind not in rule.objects:
+                continue
             days = max(days, rule.window_days)
-            if rule.action == "release" and months:
+            if rule.action == "release":
                 days = max(days, guards.look_back_days)
             # Whether a machine is off, busy at a month's end or was measured at all.
             daily |= set(ALWAYS)

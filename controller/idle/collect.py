@@ -39,15 +39,19 @@ class Collector:
     """Fills the arrays of ``Figures`` slice by slice. Used once."""
 
     def __init__(
-        self, samples: Samples, spans: Spans, subjects: list[Subject], needs: Needs, end: int
+        self,
+        samples: Samples,
+        spans: Spans,
+        subjects: list[Subject],
+        needs: Needs,
+        by_kind: Mapping[str, Needs],
+        end: int,
     ) -> None:
         self._samples, self._spans = samples, spans
-        self._needs, self._end = needs, end
+        self._needs, self._by_kind, self._end = needs, by_kind, end
         self._start = end - needs.days * DAY_S
         self._ids = np.array([subject.resource for subject in subjects], np.int64)
         count, days = len(subjects), needs.days
-        self._shares = sorted(needs.shares, key=repr)
-        self._patterns = sorted(needs.patterns, key=repr)
         self.figures = Figures(
             end,
             subjects,
@@ -62,13 +66,13 @@ class Collector:
                 for signal in needs.daily
             },
             shares={
-                share: (np.zeros((count, days)), np.zeros((count, days))) for share in self._shares
+                share: (np.zeros((count, days)), np.zeros((count, days))) for share in needs.shares
             },
             percentiles={need: np.full(count, np.nan) for need in needs.percentiles},
             tops={need: np.full(count, np.nan) for need in needs.tops},
             patterns={
                 need: (np.zeros((count, WEEK_HOURS)), np.zeros((count, WEEK_HOURS)))
-                for need in self._patterns
+                for need in needs.patterns
             },
             last_s=np.full(count, np.nan),
             coarse_s=np.zeros(count),
@@ -79,46 +83,40 @@ class Collector:
         """All figures. ``quiet_days``: resources silent for so long get their last row looked up.
         Raises what ``Samples.query`` raises."""
         plain = ~np.isin(self._ids, self._spans.changed)
-        jobs: list[tuple[NDArray[np.int64], bool]] = []
-        for chosen, joined in ((self._ids[plain], False), (self._ids[~plain], True)):
-            ordered = np.sort(chosen)
-            jobs += [(ordered[at : at + SLICE], joined) for at in range(0, len(ordered), SLICE)]
+        kinds = np.array([subject.kind for subject in self.figures.subjects], dtype=object)
+        jobs: list[tuple[Needs, NDArray[np.int64], bool]] = []
+        for kind, needs in self._by_kind.items():
+            mine = kinds == kind
+            for chosen, joined in ((mine & plain, False), (mine & ~plain, True)):
+                jobs += [(needs, ids, joined) for ids in _slices(np.sort(self._ids[chosen]))]
         with ThreadPoolExecutor(LANES) as pool:
-            list(pool.map(lambda job: self._slice(job[0], job[1], zone), jobs))
+            list(pool.map(lambda job: self._slice(job[0], job[1], job[2], zone), jobs))
         self._coarse()
         self._last(quiet_days)
         return self.figures
 
-    def _slice(self, ids: NDArray[np.int64], joined: bool, zone: str) -> None:
-        needs = self._needs
+    def _slice(self, needs: Needs, ids: NDArray[np.int64], joined: bool, zone: str) -> None:
         which = _which(ids)
         if needs.daily:
             rows = self._rows(which, ids, needs.daily, needs.days, joined)
-            self._store_daily(self._ask(sql.daily(rows, self._end, needs, self._shares), ids))
-        plain = sorted(need for need in needs.percentiles if not need.bin_s)
-        # A window a statement: the longest would read every window's rows.
-        for days in sorted({need.days for need in plain}):
-            group = [need for need in plain if need.days == days]
-            rows = self._rows(which, ids, {n.signal for n in group}, days, joined)
-            answer = self._ask(sql.percentiles(rows, self._end, group), ids)
-            self._store_each(answer, group, self.figures.percentiles)
-        for need in sorted(need for need in needs.percentiles if need.bin_s):
-            rows = self._rows(which, ids, {need.signal}, need.days, joined)
-            rows = sql.binned(rows, need.bin_s, {need.signal})
-            answer = self._ask(sql.percentiles(rows, self._end, [need]), ids)
-            self._store_each(answer, [need], self.figures.percentiles)
-        tops = sorted(needs.tops)
-        for days in sorted({need.days for need in tops}):
-            group_of = [need for need in tops if need.days == days]
-            rows = self._rows(which, ids, {n.signal for n in group_of}, days, joined)
-            answer = self._ask(sql.top_means(rows, self._end, group_of), ids)
-            self._store_each(answer, group_of, self.figures.tops)
-        if self._patterns:
-            signals = {need.condition.signal for need in self._patterns}
-            days = max(need.days for need in self._patterns)
+            shares = sorted(needs.shares, key=repr)
+            self._store_daily(
+                self._ask(sql.daily(rows, self._end, needs, shares), ids), needs, shares
+            )
+        for days, signals in sorted(_windows(needs).items()):
+            ranked = sorted(need for need in needs.percentiles if need.signal in signals)
+            tops = sorted(need for need in needs.tops if need.signal in signals)
+            rows = self._rows(which, ids, signals, days, joined)
+            answer = self._ask(sql.ranks(rows, self._end, ranked, tops), ids)
+            self._store_each(answer, "p", ranked, self.figures.percentiles)
+            self._store_each(answer, "u", tops, self.figures.tops)
+        if needs.patterns:
+            patterns = sorted(needs.patterns, key=repr)
+            signals = {need.condition.signal for need in patterns}
+            days = max(need.days for need in patterns)
             rows = self._rows(which, ids, signals, days, joined, sql.hourly)
-            answer = self._ask(sql.patterns(rows, self._end, self._patterns, zone), ids)
-            self._store_patterns(answer)
+            answer = self._ask(sql.patterns(rows, self._end, patterns, zone), ids)
+            self._store_patterns(answer, patterns)
 
     def _rows(
         self,
@@ -176,41 +174,43 @@ class Collector:
         places: NDArray[np.int64] = order[np.searchsorted(self._ids[order], keys)]
         return places
 
-    def _store_daily(self, answer: Columns, *, add: bool = False) -> None:
+    def _store_daily(
+        self, answer: Columns, needs: Needs, shares: Sequence[Share], *, add: bool = False
+    ) -> None:
         places = self._places(answer)
         if not len(places):
             return
         at = (places, np.asarray(answer["day"], np.int64))
-        for signal, day in self.figures.daily.items():
+        for signal in needs.daily:
+            day = self.figures.daily[signal]
             for letter, target in (("n", day.count), ("w", day.seconds), ("t", day.total)):
                 if f"{letter}_{signal}" not in answer:
                     continue  # nobody asked for it
                 values = np.asarray(answer[f"{letter}_{signal}"], np.float64)
                 target[at] = target[at] + values if add else values
-            if signal not in self._needs.highest:
+            if f"x_{signal}" not in answer:
                 continue
             highest = np.asarray(answer[f"x_{signal}"], np.float64)
+            highest = np.where(np.isneginf(highest), np.nan, highest)
             day.highest[at] = np.fmax(day.highest[at], highest) if add else highest
-        for index, share in enumerate(self._shares):
-            if add:
-                continue  # a share of the time is not told by coarse rows
+        for index, share in enumerate(shares):
             for letter, counts in zip("hk", self.figures.shares[share], strict=True):
                 counts[at] = np.asarray(answer[f"{letter}{index}"], np.float64)
 
     def _store_each(
-        self, answer: Columns, needs: Sequence[Any], targets: Mapping[Any, Floats]
+        self, answer: Columns, letter: str, needs: Sequence[Any], targets: Mapping[Any, Floats]
     ) -> None:
         places = self._places(answer)
         for index, need in enumerate(needs):
             if len(places):
-                targets[need][places] = np.asarray(answer[f"p{index}"], np.float64)
+                targets[need][places] = np.asarray(answer[f"{letter}{index}"], np.float64)
 
-    def _store_patterns(self, answer: Columns) -> None:
+    def _store_patterns(self, answer: Columns, patterns: Sequence[Pattern]) -> None:
         places = self._places(answer)
         if not len(places):
             return
         at = (places, np.asarray(answer["slot"], np.int64))
-        for index, need in enumerate(self._patterns):
+        for index, need in enumerate(patterns):
             for letter, counts in zip("hk", self.figures.patterns[need], strict=True):
                 counts[at] = np.asarray(answer[f"{letter}{index}"], np.float64)
 
@@ -227,7 +227,8 @@ class Collector:
                 _which(ids), ids, self._needs.daily, self._needs.days, True, sql.coarse
             )
             answer = self._ask(sql.daily(rows, self._end, self._needs, []), ids)
-            self._store_daily(answer, add=True)
+            # A share of the time is not told by coarse rows.
+            self._store_daily(answer, self._needs, [], add=True)
             places = self._places(answer)
             if len(places):
                 spread = np.maximum.reduce(
@@ -259,12 +260,26 @@ def collect(
     spans: Spans,
     subjects: list[Subject],
     needs: Needs,
+    by_kind: Mapping[str, Needs],
     end: int,
     zone: str,
     quiet_days: int,
 ) -> Figures:
-    """The figures of ``subjects`` in the days before ``end`` (epoch seconds, on a bucket)."""
-    return Collector(samples, spans, subjects, needs, end).run(zone, quiet_days)
+    """The figures of ``subjects`` in the days before ``end`` (epoch seconds, on a bucket):
+    ``needs`` in all, ``by_kind`` what is needed of each kind of resource."""
+    return Collector(samples, spans, subjects, needs, by_kind, end).run(zone, quiet_days)
+
+
+def _windows(needs: Needs) -> dict[int, set[str]]:
+    """Days to the signals whose longest ranked window is so long: one statement each."""
+    longest: dict[str, int] = {}
+    ranked: list[Percentile | TopMean] = [*needs.percentiles, *needs.tops]
+    for need in ranked:
+        longest[need.signal] = max(longest.get(need.signal, 0), need.days)
+    found: dict[int, set[str]] = {}
+    for signal, days in longest.items():
+        found.setdefault(days, set()).add(signal)
+    return found
 
 
 def _slices(ids: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -63,12 +63,13 @@ def judge_all(
         flavours, seasons = library.flavours(session), library.seasons(session)
     subjects = [each.subject for each in named]
     needs = needs_of(policies)
+    by_kind = {kind: needs_of(policies, kind) for kind in {each.kind for each in subjects}}
     holdings = register_of(runtime.database).read()
     line = {s.resource: s.line_bytes_s for s in subjects if s.line_bytes_s is not None}
     spans = spans_of(holdings, end - needs.days * DAY_S, end, line)
     zone = runtime.settings.timezone
     quiet = max(policy.guards.stopped_after_days for policy in policies)
-    figures = collect(runtime.samples, spans, subjects, needs, end, zone, quiet)
+    figures = collect(runtime.samples, spans, subjects, needs, by_kind, end, zone, quiet)
     judgements = [judge(p, figures, seasons, flavours, ZoneInfo(zone)) for p in policies]
     return Judged(named, judgements, as_of)
 

@@ -125,9 +125,9 @@ def day_of(end: int) -> str:
 
 
 def daily(rows: str, end: int, needs: Needs, shares: Sequence[Share]) -> str:
-    """(resource, day) with n_ of each signal (count), w_ and t_ (seconds, total) and x_ (highest)
-    of those that need them, and h<i>, k<i> of each share (rows in which all conditions hold, in
-    which all are known)."""
+    """(resource, day) with n_ of each signal (count), w_ and t_ (seconds, total) and x_ (highest,
+    -inf of none) of those that need them, and h<i>, k<i> of each share (rows in which all
+    conditions hold, in which all are known)."""
     parts = []
     for name in sorted(needs.daily):
         value = f"s_{name}"
@@ -137,7 +137,8 @@ def daily(rows: str, end: int, needs: Needs, shares: Sequence[Share]) -> str:
             parts.append(f"sumIf(seconds, {known}) AS w_{name}")
             parts.append(f"sumIf(toFloat64({value}) * seconds, {known}) AS t_{name}")
         if name in needs.highest:
-            parts.append(f"{st.highest(value)} AS x_{name}")
+            # -inf of a day without any: less work than a Nullable maximum.
+            parts.append(f"max(if({known}, {value}, -inf)) AS x_{name}")
     for index, share in enumerate(shares):
         # A comparison with NaN is false, so what holds is known.
         parts.append(f"countIf({' AND '.join(_holds(c) for c in share.conditions)}) AS h{index}")
@@ -156,43 +157,59 @@ def _holds(condition: Condition) -> str:
     return f"s_{condition.signal} {sign} {condition.threshold!r}"
 
 
-def percentiles(rows: str, end: int, needs: Sequence[Percentile]) -> str:
-    """(resource, p0, p1, …) of percentiles of rows, in the order of ``needs``."""
-    parts = [
-        f"{st.percentile(f's_{need.signal}', need.share, f'at >= {end - need.days * DAY_S}')} "
-        f"AS p{index}"
-        for index, need in enumerate(needs)
-    ]
-    return f"SELECT resource, {', '.join(parts)} FROM ({rows}) GROUP BY resource"
-
-
-def binned(rows: str, bin_s: int, signals: Iterable[str]) -> str:
-    """SELECT of resource, at and the signals' maxima in bins of ``bin_s``."""
-    made = ", ".join(f"{st.highest(f's_{name}')} AS m_{name}" for name in sorted(signals))
-    renamed = ", ".join(f"m_{name} AS s_{name}" for name in sorted(signals))
+def ranks(rows: str, end: int, needs: Sequence[Percentile], tops: Sequence[TopMean]) -> str:
+    """(resource, p0, p1, …, u0, …): percentiles of rows or of their bins' maxima, and means of the
+    highest rows, in the order of ``needs`` and ``tops``. One look at the rows for all windows:
+    the store reads a month of a resource at a time, however short the window."""
+    inner: list[str] = []
+    outer = ["resource"]
+    windows: dict[tuple[str, int], list[float]] = {}
+    for need in needs:
+        levels = windows.setdefault((need.signal, need.days), [])
+        if not need.bin_s and need.share not in levels:
+            levels.append(need.share)
+    names = {each: f"q{index}" for index, each in enumerate(sorted(windows))}
+    for (signal, days), name in names.items():
+        if levels := windows[signal, days]:
+            keep = f"at >= {end - days * DAY_S}"
+            inner.append(f"{st.percentiles(f's_{signal}', levels, keep)} AS {name}")
+    for index, need in enumerate(needs):
+        asked = (need.signal, need.days)
+        if need.bin_s:
+            inner.append(f"{_bins(need, end)} AS b{index}")
+            outer.append(f"{st.percentile_of_array(f'b{index}', need.share)} AS p{index}")
+        else:
+            outer.append(f"{names[asked]}[{windows[asked].index(need.share) + 1}] AS p{index}")
+    for index, top in enumerate(tops):
+        value = f"s_{top.signal}"
+        keep = f"not isNaN({value}) AND at >= {end - top.days * DAY_S}"
+        inner.append(f"groupArrayIf({value}, {keep}) AS g{index}")
+        outer.append(f"{_top_mean(f'g{index}', top.share)} AS u{index}")
     return (
-        f"SELECT resource, toUInt32(bin) AS at, {renamed} FROM ("
-        f"SELECT resource, intDiv(at, {bin_s}) * {bin_s} AS bin, {made} "
-        f"FROM ({rows}) GROUP BY resource, bin)"
+        f"SELECT {', '.join(outer)} FROM ("
+        f"SELECT resource, {', '.join(inner)} FROM ({rows}) GROUP BY resource)"
     )
 
 
-def top_means(rows: str, end: int, needs: Sequence[TopMean]) -> str:
-    """(resource, p0, …): means of the highest ceil(share·n) rows."""
-    parts, arrays = [], []
-    for index, need in enumerate(needs):
-        value = f"s_{need.signal}"
-        keep = f"not isNaN({value}) AND at >= {end - need.days * DAY_S}"
-        arrays.append(f"arrayReverseSort(groupArrayIf({value}, {keep})) AS a{index}")
-        # A share of at most two decimals times n, without the float's dust above a whole.
-        count = f"toUInt64(ceil({need.share!r} * length(a{index}) - 1e-9))"
-        parts.append(
-            f"if(length(a{index}) = 0, nan, "
-            f"arrayAvg(arraySlice(a{index}, 1, greatest(1, {count})))) AS p{index}"
-        )
+def _bins(need: Percentile, end: int) -> str:
+    """The maxima of the bins that have any row, as an array."""
+    value, since = f"s_{need.signal}", end - need.days * DAY_S
+    first = since // need.bin_s * need.bin_s
+    last = -(-end // need.bin_s) * need.bin_s
+    found = (
+        f"maxOrNullResampleIf({first}, {last}, {need.bin_s})"
+        f"({value}, at, not isNaN({value}) AND at >= {since})"
+    )
+    return f"arrayFilter(each -> isNotNull(each), {found})"
+
+
+def _top_mean(values: str, share: float) -> str:
+    """Mean of the highest ceil(share·n) of an array, NaN of none."""
+    # A share of at most two decimals times n, without the float's dust above a whole.
+    count = f"greatest(1, toUInt64(ceil({share!r} * length({values}) - 1e-9)))"
     return (
-        f"SELECT resource, {', '.join(parts)} FROM ("
-        f"SELECT resource, {', '.join(arrays)} FROM ({rows}) GROUP BY resource)"
+        f"if(length({values}) = 0, nan, "
+        f"arrayAvg(arraySlice(arrayPartialReverseSort({count}, {values}), 1, {count})))"
     )
 
 

@@ -6,6 +6,8 @@ is NaN again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 BUCKET_S = 300
 """The bucket of five-minute rollups; a row with a longer interval is coarse."""
 HOUR_S = 3_600
@@ -40,6 +42,23 @@ def weighted_percentile(value: str, share: float, weight: str) -> str:
     return (
         f"quantileExactWeightedIf({share - _RANK_EPSILON!r})({value}, toUInt64({weight}), {keep})"
     )
+
+
+def percentiles(value: str, shares: Sequence[float], condition: str) -> str:
+    """Several nearest ranks of the same values, as an array in the order of ``shares``.
+
+    Other than quantileExact, quantilesExact says 0 of nothing.
+    """
+    levels = ", ".join(repr(share - _RANK_EPSILON) for share in shares)
+    keep = f"not isNaN({value}) AND {condition}"
+    nothing = f"[{', '.join('nan' for _ in shares)}]"
+    return f"if(countIf({keep}) = 0, {nothing}, quantilesExactIf({levels})({value}, {keep}))"
+
+
+def percentile_of_array(values: str, share: float) -> str:
+    """Nearest rank of an array without NaN, NaN of an empty one."""
+    level = share - _RANK_EPSILON
+    return f"ifNull(arrayReduce('quantileExactOrNull({level!r})', {values}), nan)"
 
 
 def mean(value: str, condition: str = "") -> str:
