@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 
 from controller.folder import free_space
 from controller.ingest.tables import Agent
+from controller.inventory.said import Said, chinese, say
 from controller.jobs import JOBS
 from controller.prepare import SANE_CLOCK
 from controller.runtime import Runtime
@@ -35,17 +36,23 @@ class Check(BaseModel):
     name: str
     fine: bool
     text: str
+    name_zh: str = ""
+    text_zh: str = ""
 
 
 def run_checks(runtime: Runtime) -> list[Check]:
     """All of them; one that itself fails is a problem, and the rest still run."""
     found: list[Check] = []
-    for name, check in _CHECKS.items():
+    for name, (zh, check) in _CHECKS.items():
         try:
-            found += [Check(name=name, fine=fine, text=text) for fine, text in check(runtime)]
+            results = list(check(runtime))
         except Exception as error:  # a store may be away: that is what we are here to say
-            text = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-            found.append(Check(name=name, fine=False, text=f"cannot be checked: {text}"))
+            why = _one_line(error)
+            results = [(False, say(f"cannot be checked: {why}", f"无法检查：{why}"))]
+        found += [
+            Check(name=name, name_zh=zh, fine=fine, text=str(text), text_zh=chinese(text))
+            for fine, text in results
+        ]
     return found
 
 
@@ -73,29 +80,32 @@ def _one_line(error: Exception) -> str:
 
 def _stores(runtime: Runtime) -> Result:
     for store, why in store_answers(runtime).items():
-        yield not why, f"{store}: {why or 'answers'}"
+        zh = {"database": "关系库", "samples": "样本库"}[store]
+        yield not why, say(f"{store}: {why or 'answers'}", f"{zh}：{why or '应答正常'}")
 
 
 def _disk(runtime: Runtime) -> Result:
     limits = runtime.settings.ingest
     free, percent = free_space(runtime.settings.data)
     enough = free >= limits.min_free_mb << 20 or percent >= limits.min_free_percent
-    yield enough, f"{runtime.settings.data}: {free / 2**30:.1f} GiB ({percent:.0f} %) free"
+    yield enough, _free(str(runtime.settings.data), free, percent)
     if runtime.settings.samples.url:
         for disk in maintenance.disks(runtime.samples, runtime.settings):
             share = 100 * disk.free_bytes / max(1, disk.total_bytes)
             enough = disk.free_bytes >= limits.min_free_mb << 20 or share >= limits.min_free_percent
-            yield enough, f"{disk.path}: {disk.free_bytes / 2**30:.1f} GiB ({share:.0f} %) free"
+            yield enough, _free(disk.path, disk.free_bytes, share)
 
 
 def _detached(runtime: Runtime) -> Result:
     parts = maintenance.detached_parts(runtime.samples, runtime.settings)
     if not parts:
-        yield True, "none"
+        yield True, say("none", "无")
     for part in parts[:MOST_NAMED]:
-        yield False, f"{part.table} {part.part}: {part.reason}; its rows are in no answer"
+        what = f"{part.table} {part.part}: {part.reason}"
+        yield False, say(f"{what}; its rows are in no answer", f"{what}；其数据不在任何结果中")
     if len(parts) > MOST_NAMED:
-        yield False, f"and {len(parts) - MOST_NAMED} more"
+        more = len(parts) - MOST_NAMED
+        yield False, say(f"and {more} more", f"另有 {more} 个")
 
 
 def _worker(runtime: Runtime) -> Result:
@@ -104,13 +114,25 @@ def _worker(runtime: Runtime) -> Result:
         lock = session.get(WorkerLock, "worker")
         runs = {run.name: run for run in session.exec(select(JobRun))}
     if lock is None or lock.expires <= now:
-        yield False, "no worker holds the lock; is 'yunxun serve' running?"
+        yield (
+            False,
+            say(
+                "no worker holds the lock; is 'yunxun serve' running?",
+                "没有 worker 持有锁：yunxun serve 是否在运行？",
+            ),
+        )
     for job in JOBS:
         run = runs.get(job.name)
         if run is not None and run.failures:
-            yield False, f"{job.name}: failed {run.failures} times in a row: {run.error}"
+            yield (
+                False,
+                say(
+                    f"{job.name}: failed {run.failures} times in a row: {run.error}",
+                    f"{job.name}：连续失败 {run.failures} 次：{run.error}",
+                ),
+            )
     if lock is not None and lock.expires > now and not any(run.failures for run in runs.values()):
-        yield True, f"{len(runs)} jobs, none failing"
+        yield True, say(f"{len(runs)} jobs, none failing", f"{len(runs)} 项任务，均正常")
 
 
 def _rollups(runtime: Runtime) -> Result:
@@ -118,12 +140,24 @@ def _rollups(runtime: Runtime) -> Result:
     for each in rollup.pending(runtime):
         if each.live_until is not None:
             lag = now - each.live_until
-            yield lag <= MOST_LAG, f"{each.table}: live rollups {_minutes(lag)} behind"
+            text = say(
+                f"{each.table}: live rollups {_minutes(lag)} behind",
+                f"{each.table}：实时汇总滞后 {_span_zh(lag)}",
+            )
+            yield lag <= MOST_LAG, text
         old = each.oldest_mark is not None and now - each.oldest_mark > OLDEST_MARK
-        text = f"{each.table}: {each.dirty_days} resource-days to recompute"
-        yield not old, text + _since(each.oldest_mark, now)
+        text = say(
+            f"{each.table}: {each.dirty_days} resource-days to recompute"
+            + _since(each.oldest_mark, now),
+            f"{each.table}：待重算 {each.dirty_days} 个资源日" + _since_zh(each.oldest_mark, now),
+        )
+        yield not old, text
         if each.late_rows:
-            yield True, f"{each.table}: {each.late_rows} rows came after their time had expired"
+            text = say(
+                f"{each.table}: {each.late_rows} rows came after their time had expired",
+                f"{each.table}：{each.late_rows} 行在其时段过期之后才到达",
+            )
+            yield True, text
 
 
 def _agents(runtime: Runtime) -> Result:
@@ -143,12 +177,26 @@ def _agents(runtime: Runtime) -> Result:
             )
             .order_by(Agent.name)
         ).all()
-    yield True, ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
+    counts = sorted(states.items())
+    en = ", ".join(f"{count} {state}" for state, count in counts) or "none"
+    zh = "，".join(f"{_STATES.get(state, state)} {count}" for state, count in counts) or "无"
+    yield True, say(en, zh)
     if silent:
-        more = f" and {len(silent) - MOST_NAMED} more" if len(silent) > MOST_NAMED else ""
-        yield False, f"silent for {_minutes(SILENT)}: {', '.join(silent[:MOST_NAMED])}{more}"
+        left = max(0, len(silent) - MOST_NAMED)
+        more, more_zh = (f" and {left} more", f" 等 {len(silent)} 个") if left else ("", "")
+        names = silent[:MOST_NAMED]
+        text = say(
+            f"silent for {_minutes(SILENT)}: {', '.join(names)}{more}",
+            f"超过 {_span_zh(SILENT)} 无消息：{'、'.join(names)}{more_zh}",
+        )
+        yield False, text
     if states.get("conflict"):
-        yield False, f"{states['conflict']} in conflict: two machines send as one; enrol one anew"
+        count = states["conflict"]
+        text = say(
+            f"{count} in conflict: two machines send as one; enrol one anew",
+            f"{count} 个身份冲突：两台机器用同一身份上报，请为其中一台重新注册",
+        )
+        yield False, text
 
 
 def _versions(runtime: Runtime) -> Result:
@@ -156,7 +204,11 @@ def _versions(runtime: Runtime) -> Result:
         yield True, runtime.database.engine.dialect.name
         return
     safe = sqlite3.sqlite_version_info >= (3, 51, 3)
-    yield True, f"SQLite {sqlite3.sqlite_version}" + ("" if safe else ", so WAL is not used")
+    name = f"SQLite {sqlite3.sqlite_version}"
+    yield (
+        True,
+        say(name, name) if safe else say(f"{name}, so WAL is not used", f"{name}，故不用 WAL"),
+    )
 
 
 def _clock(runtime: Runtime) -> Result:
@@ -172,7 +224,10 @@ def _certificate(runtime: Runtime) -> Result:
         if b"BEGIN CERTIFICATE" not in content:
             continue
         left = x509.load_pem_x509_certificate(content).not_valid_after_utc - runtime.now()
-        yield left.days >= CERTIFICATE_DAYS, f"{path.name}: valid for {left.days} more days"
+        text = say(
+            f"{path.name}: valid for {left.days} more days", f"{path.name}：还有 {left.days} 天到期"
+        )
+        yield left.days >= CERTIFICATE_DAYS, text
 
 
 def _since(mark: datetime | None, now: datetime) -> str:
@@ -189,14 +244,34 @@ def _minutes(span: timedelta) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
-_CHECKS: dict[str, Callable[[Runtime], Result]] = {
-    "stores": _stores,
-    "disk": _disk,
-    "detached parts": _detached,
-    "worker": _worker,
-    "rollups": _rollups,
-    "agents": _agents,
-    "database": _versions,
-    "clock": _clock,
-    "certificate": _certificate,
+def _since_zh(mark: datetime | None, now: datetime) -> str:
+    if mark is None:
+        return ""
+    if mark > now:
+        return f"，导入占用，还有 {_span_zh(mark - now)}"
+    return f"，最早的已等 {_span_zh(now - mark)}"
+
+
+def _span_zh(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes} 分钟" if minutes < 120 else f"{minutes // 60} 小时"
+
+
+def _free(path: str, free: int, percent: float) -> Said:
+    room = f"{free / 2**30:.1f} GiB"
+    return say(f"{path}: {room} ({percent:.0f} %) free", f"{path}：剩余 {room}（{percent:.0f} %）")
+
+
+_STATES = {"active": "在用", "pending": "待批准", "revoked": "已吊销", "conflict": "身份冲突"}
+
+_CHECKS: dict[str, tuple[str, Callable[[Runtime], Result]]] = {
+    "stores": ("存储", _stores),
+    "disk": ("磁盘", _disk),
+    "detached parts": ("搁置的数据块", _detached),
+    "worker": ("后台任务", _worker),
+    "rollups": ("汇总", _rollups),
+    "agents": ("采集端", _agents),
+    "database": ("数据库", _versions),
+    "clock": ("时钟", _clock),
+    "certificate": ("证书", _certificate),
 }

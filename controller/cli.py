@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from controller.commands.client import BAD_INPUT, CommandError
+from controller.commands.language import speak
 
 EPILOG = """Examples:
 
@@ -76,11 +77,23 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    wanted = [group for group in GROUPS if arguments and group.name == arguments[0]]
+    first = _command(arguments)
+    wanted = [group for group in GROUPS if group.name == first]
     for group in wanted or GROUPS:
         commands: typer.Typer = import_module(group.module).app
         app.add_typer(commands, name=group.name if group.nested else None)
     return app
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The first word that is neither an option nor the language that follows one."""
+    words = iter(arguments)
+    for each in words:
+        if each == "--lang":
+            next(words, "")
+        elif not each.startswith("-"):
+            return each
+    return ""
 
 
 def _show_version(wanted: bool) -> None:
@@ -93,8 +106,18 @@ def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
     ] = False,
+    language: Annotated[
+        str,
+        typer.Option(
+            "--lang",
+            metavar="zh|en",
+            help="Language of the answers. Default: YUNXUN_LANGUAGE, else the locale's.",
+        ),
+    ] = "",
 ) -> None:
     """Options that stand before the command."""
+    if language:
+        speak(language)
 
 
 def main() -> None:

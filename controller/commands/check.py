@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from controller.commands.client import CommandError
+from controller.commands.language import chinese
 from controller.commands.terminal import plain
 from playbooks.judge.offline import Scan
 from playbooks.judge.offline_profiles import NoProfile, chosen
@@ -55,7 +55,7 @@ def xinchuang(
         raise CommandError(f"--format {form}: there are {', '.join(FORMATS)}")
     try:
         scan = Scan(existing(path), chosen(profile or []))
-        _run(scan, form, output, english=english if english is not None else not _chinese())
+        _run(scan, form, output, english=english if english is not None else not chinese())
     except (NoProfile, BadUsage) as error:
         raise CommandError(str(error)) from None
     except OSError as error:
@@ -78,9 +78,3 @@ def _run(scan: Scan, form: str, output: Path | None, *, english: bool) -> None:
 
         scan.progress = show
         write(scan, form, output, english=english)
-
-
-def _chinese() -> bool:
-    words = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    # An empty or C locale is a server's: Chinese is the language of the house.
-    return not next((word for word in words if word), "").startswith("en")

@@ -19,6 +19,8 @@ from typing import Annotated, Any, BinaryIO
 import httpx
 import typer
 
+from controller.commands.language import chinese
+
 Url = Annotated[
     str,
     typer.Option(
@@ -240,7 +242,8 @@ def _refused(response: httpx.Response) -> CommandError:
     problem: dict[str, Any] = {}
     try:
         problem = dict(response.json())
-        text = f"{problem['title']}: {problem.get('detail', '')}".removesuffix(": ")
+        detail = (problem.get("detail_zh") if chinese() else "") or problem.get("detail", "")
+        text = f"{problem['title']}: {detail}".removesuffix(": ")
         errors = problem.get("errors") or []
     except (ValueError, KeyError, TypeError):
         text, errors = response.reason_phrase or "refused", []

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from controller.commands.client import PROBLEMS, Ca, CommandError, Data, Url, open_api
+from controller.commands.language import chinese, word
 from controller.commands.terminal import plain, show
 
 app = typer.Typer()
@@ -29,10 +30,13 @@ def doctor(
     if form == "json":
         print(json.dumps(checks, ensure_ascii=False, indent=2))
     else:
-        table = Table("check", "", "finding")
+        table = Table(word("检查项", "check"), "", word("结果", "finding"))
+        zh = "_zh" if chinese() else ""
         for check in checks:
-            mark = "[green]ok[/]" if check["fine"] else "[red]problem[/]"
-            table.add_row(check["name"], mark, plain(check["text"]))
+            mark = word("正常", "ok") if check["fine"] else word("问题", "problem")
+            mark = f"[{'green' if check['fine'] else 'red'}]{mark}[/]"
+            name, text = check.get(f"name{zh}"), check.get(f"text{zh}")
+            table.add_row(name or check["name"], mark, plain(text or check["text"]))
         show(table)
     if not all(check["fine"] for check in checks):
         raise typer.Exit(PROBLEMS)

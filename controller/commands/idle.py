@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.language import chinese
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Idle, oversized and overloaded resources, by policies.")
@@ -67,7 +67,7 @@ def scan(
     """
     if form not in FORMATS:
         raise CommandError(f"--format {form}: there are {', '.join(FORMATS)}")
-    wide = english if english is not None else not _chinese()
+    wide = english if english is not None else not chinese()
     with open_api(url, data, ca) as api:
         made = _scan(api, {"policy": policy, "as_of": as_of, "unit": unit})
         path = f"/api/v1/idle/scans/{made['scan']}"
@@ -103,7 +103,7 @@ def policies(
     if form == "json":
         _write((json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode(), None)
         return
-    wide = english if english is not None else not _chinese()
+    wide = english if english is not None else not chinese()
     heads = (
         ("Policy", "Title", "Says", "Days", "Version", "Source")
         if wide
@@ -202,9 +202,3 @@ def _write(content: bytes, output: Path | None) -> None:
         output.write_bytes(content)
     except OSError as error:
         raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
-
-
-def _chinese() -> bool:
-    words = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    language = next((word for word in words if word), "")
-    return not language.startswith("en")

@@ -33,7 +33,7 @@ from controller.commands.client import (
     check_file,
     open_api,
 )
-from controller.commands.language import chinese
+from controller.commands.language import chinese, word
 from controller.commands.terminal import plain
 
 app = typer.Typer(help="Import registers or samples from a file.", no_args_is_help=True)
@@ -316,12 +316,13 @@ def _stream(api: Api, file: Path, params: dict[str, Any], bar: Progress) -> dict
         if "problem" in line:
             problem = line["problem"]
             status = UNREACHABLE if problem.get("status", 0) >= 500 else BAD_INPUT
-            raise CommandError(f"{problem['title']}: {problem.get('detail', '')}", status)
+            detail = (problem.get("detail_zh") if chinese() else "") or problem.get("detail", "")
+            raise CommandError(f"{problem['title']}: {detail}", status)
         rows, done = int(line.get("rows", 0)), line.get("bytes")
-        bar.update(task, completed=done, description=f"{rows:,} rows")
+        bar.update(task, completed=done, description=word(f"{rows:,} 行", f"{rows:,} rows"))
         if bar.disable and rows - said >= PLAIN_LINE_ROWS:
             said = rows
-            print(f"{file.name}: {rows} rows", file=sys.stderr)
+            print(word(f"{file.name}：{rows} 行", f"{file.name}: {rows} rows"), file=sys.stderr)
     raise CommandError(
         f"{file}: the controller broke off before the outcome; import it again, "
         "rows already stored are not doubled"
@@ -335,42 +336,54 @@ def _finish(outcome: dict[str, Any], form: str) -> None:
         print(json.dumps(outcome, ensure_ascii=False, indent=2))
     elif form == "text":
         if total:
-            _print_errors(outcome.get("errors", []), total)
+            _print_errors(outcome.get("errors", []), total, word("问题与处理", "what to do"))
         if outcome.get("warnings"):
-            _print_errors(outcome["warnings"], int(outcome.get("warnings_total", 0)), "look at")
+            count = int(outcome.get("warnings_total", 0))
+            _print_errors(outcome["warnings"], count, word("请留意", "look at"))
         print(summary(outcome))
     else:
         raise CommandError(f"--format {form}: there are text and json")
     if total and not (outcome.get("imported") or outcome.get("ready")):
+        name = outcome.get("file_name") or word("文件", "the file")
         verb = "would not be" if outcome.get("dry_run") else "was not"
         raise CommandError(
-            f"{outcome.get('file_name') or 'the file'} {verb} imported, errors: {total}; mend "
-            "what is listed, or leave out bad rows with --skip-bad and columns with --map HEADER="
+            word(
+                f"{name} 未导入，错误 {total} 处；请按所列修改，或用 --skip-bad 跳过错误行、"
+                "用 --map 表头= 忽略某列",
+                f"{name} {verb} imported, errors: {total}; mend what is listed, or leave out bad "
+                "rows with --skip-bad and columns with --map HEADER=",
+            )
         )
+
+
+_COUNTED = (
+    ("rows", "{} 行", "{} rows"),
+    ("created", "新增 {}", "{} created"),
+    ("updated", "更新 {}", "{} updated"),
+    ("unchanged", "未变 {}", "{} unchanged"),
+    ("skipped", "有错误 {}", "{} with errors"),
+    ("days_marked", "待重算 {} 个资源日", "{} resource-days to recompute"),
+)
 
 
 def summary(outcome: dict[str, Any]) -> str:
     """One line: what came of it."""
     words = [
-        f"{outcome[name]} {text}"
-        for name, text in (
-            ("rows", "rows"),
-            ("created", "created"),
-            ("updated", "updated"),
-            ("unchanged", "unchanged"),
-            ("skipped", "with errors"),
-            ("days_marked", "resource-days to recompute"),
-        )
+        word(zh, en).format(outcome[name])
+        for name, zh, en in _COUNTED
         if outcome.get(name) or (name == "rows" and name in outcome)
     ]
-    state = "imported" if outcome.get("imported") else "not imported"
+    state = (
+        word("已导入", "imported") if outcome.get("imported") else word("未导入", "not imported")
+    )
     if outcome.get("dry_run"):
-        state = "dry run, nothing changed"
-    return f"{outcome.get('file_name') or 'file'}: {state}: {', '.join(words)}"
+        state = word("试运行，未作任何改动", "dry run, nothing changed")
+    name = outcome.get("file_name") or word("文件", "file")
+    return word(f"{name}：{state}：{'，'.join(words)}", f"{name}: {state}: {', '.join(words)}")
 
 
-def _print_errors(errors: list[dict[str, Any]], total: int, heading: str = "what to do") -> None:
-    table = Table("row", "column")
+def _print_errors(errors: list[dict[str, Any]], total: int, heading: str) -> None:
+    table = Table(word("行", "row"), word("列", "column"))
     table.add_column(heading, overflow="fold")
     for error in errors[:SHOWN_ERRORS]:
         row = str(error.get("row") or "")
@@ -378,7 +391,13 @@ def _print_errors(errors: list[dict[str, Any]], total: int, heading: str = "what
     console = Console(stderr=True)
     console.print(table)
     if total > SHOWN_ERRORS:
-        console.print(f"… and {total - SHOWN_ERRORS} more (--format json lists up to 1000)")
+        left = total - SHOWN_ERRORS
+        console.print(
+            word(
+                f"… 另有 {left} 处（--format json 最多列出 1000 处）",
+                f"… and {left} more (--format json lists up to 1000)",
+            )
+        )
 
 
 def _message(error: dict[str, Any]) -> str:

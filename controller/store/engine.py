@@ -32,6 +32,8 @@ WRITE = {
     "max_insert_threads": "1",
 }
 UNKNOWN = 1002
+NO_LIMIT = 7 * 86_400
+"""Seconds: no statement of ours takes a week."""
 
 
 class EngineError(Exception):
@@ -146,13 +148,13 @@ class Engine:
         database: str = "",
         merge: bool = False,
     ) -> bytes:
-        """DDL and INSERT … SELECT, without a time limit unless one is asked for. A ``merge``
-        (OPTIMIZE) may take hours and has a lane of its own."""
+        """DDL and INSERT … SELECT, as long as is asked for, else without a limit: that of queries
+        would leave a long night's merge undone every night. A ``merge`` (OPTIMIZE) may take hours
+        and has a lane of its own."""
         lanes = self._merge_lanes if merge else self._write_lanes
         with self._lane(lanes), self._session(database, parameters) as connection:
             capped = {**WRITE, **self._capped(settings)}
-            if "max_execution_time" not in settings:
-                capped["max_execution_time"] = "0"
+            capped["max_execution_time"] = _least(settings.get("max_execution_time"), NO_LIMIT)
             _set(connection, capped)
             return _bytes(connection.query(sql, "TabSeparated"))
 

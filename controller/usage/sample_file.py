@@ -22,6 +22,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from controller.inventory.said import say
 from controller.inventory.sheet import UnreadableError, read_sheets
 
 BLOCK_BYTES = 4 << 20
@@ -120,7 +121,10 @@ class SampleFile:
                 self.ragged.append(
                     (
                         row.number,
-                        f"has {row.actual_columns} cells, the header {row.expected_columns}",
+                        say(
+                            f"has {row.actual_columns} cells, the header {row.expected_columns}",
+                            f"有 {row.actual_columns} 列，表头有 {row.expected_columns} 列",
+                        ),
                     )
                 )
             return "skip"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sqlmodel import col, select
 
 from collectors.catalog import HOST
+from controller.inventory.said import chinese
 from controller.inventory.sheet import UnreadableError
 from controller.inventory.tables import ImportRun, Resource
 from controller.problems import Problem
@@ -132,7 +133,12 @@ class _Import:
         self._file = SampleFile(job.path, job.name)
         self._named, wrong = name_columns(self._file.columns())
         if wrong:
-            raise Problem(422, "header not understood", f"{job.name}: {'; '.join(wrong)}")
+            raise Problem(
+                422,
+                "header not understood",
+                f"{job.name}: {'; '.join(wrong)}",
+                detail_zh=f"{job.name}：{'；'.join(map(chinese, wrong))}",
+            )
         self._inferred: float | None = None
         self._days: Days = np.array([], np.int64)
         self._marks: dict[int, _Marked] = {}
@@ -194,7 +200,9 @@ class _Import:
     def _all_complaints(self, reader: Reader) -> Complaints:
         complaints = reader.complaints
         complaints.count += len(self._file.ragged)
-        complaints.listed += [Complaint(row, "", text) for row, text in self._file.ragged]
+        complaints.listed += [
+            Complaint(row, "", text, chinese(text)) for row, text in self._file.ragged
+        ]
         complaints.listed.sort(key=lambda each: each.row)
         del complaints.listed[MAX_LISTED:]
         return complaints

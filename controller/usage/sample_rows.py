@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from collectors.catalog import HOST
+from controller.inventory.said import chinese, say
 from controller.store.rollup_sql import LONGEST_COARSE_S
 from controller.usage.sample_file import Block
 
@@ -47,6 +48,7 @@ class Complaint:
     row: int
     column: str
     message: str
+    message_zh: str = ""
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Complaints:
     def add(self, numbers: NDArray[np.int64], column: str, message: str) -> None:
         self.count += len(numbers)
         for number in numbers[: max(0, MAX_LISTED - len(self.listed))].tolist():
-            self.listed.append(Complaint(number, column, message))
+            self.listed.append(Complaint(number, column, str(message), chinese(message)))
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,24 @@ def name_columns(header: list[str]) -> tuple[dict[str, str], list[str]]:
     """(header word to column of ours, what is wrong with the header)."""
     known = {*KEYS, *HOST.names}
     named = {word: ALIASES.get(word, word) for word in header}
-    wrong = []
+    wrong: list[str] = []
     if unknown := [word for word in header if named[word] not in known]:
-        wrong.append(f"unknown columns: {', '.join(word or '(empty)' for word in unknown)}")
+        words = ", ".join(word or "(empty)" for word in unknown)
+        wrong.append(say(f"unknown columns: {words}", f"无法识别的列：{words}"))
     if missing := [name for name in ("resource", "time") if name not in named.values()]:
-        wrong.append(f"missing columns: {', '.join(missing)}")
+        words = ", ".join(missing)
+        wrong.append(say(f"missing columns: {words}", f"缺少的列：{words}"))
     names = [named[word] for word in header]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        wrong.append(f"columns that come twice: {', '.join(twice)}")
+        words = ", ".join(twice)
+        wrong.append(say(f"columns that come twice: {words}", f"重复的列：{words}"))
     if not wrong and not set(names) & set(HOST.names):
-        wrong.append("no metric column; see docs/metrics.md for their names")
+        wrong.append(
+            say(
+                "no metric column; see docs/metrics.md for their names",
+                "没有指标列：列名见 docs/metrics.md",
+            )
+        )
     return named, wrong
 
 
@@ -130,7 +140,13 @@ class Reader:
         if "interval_s" in columns:
             interval = self._numbers("interval_s", columns["interval_s"], block.numbers, good)
             wrong = (interval <= 0) | (interval > LONGEST_COARSE_S)
-            self._refuse(wrong, good, block.numbers, "interval_s", "is not above 0 and to 31 days")
+            self._refuse(
+                wrong,
+                good,
+                block.numbers,
+                "interval_s",
+                say("is not above 0 and to 31 days", "须大于 0 且不超过 31 天"),
+            )
         metrics = {
             name: self._numbers(name, column, block.numbers, good)
             for name, column in columns.items()
@@ -157,7 +173,13 @@ class Reader:
                     self.complaints.unknown[code] = (
                         self.complaints.unknown.get(code, 0) + entry["counts"]
                     )
-            self._refuse(unknown, good, numbers, "resource", "is not in the inventory")
+            self._refuse(
+                unknown,
+                good,
+                numbers,
+                "resource",
+                say("is not in the inventory", "台账中没有该资源"),
+            )
         return self._ids[np.where(unknown, 0, found)] if len(self._ids) else np.zeros_like(found)
 
     def _times(
@@ -165,25 +187,44 @@ class Reader:
     ) -> NDArray[np.int64]:
         ms, unread = read_times(column, self._zone)
         self._refuse(
-            unread, good, numbers, "time", "is no time: RFC 3339 or epoch seconds is understood"
+            unread,
+            good,
+            numbers,
+            "time",
+            say(
+                "is no time: RFC 3339 or epoch seconds is understood",
+                "不是可识别的时间：请用 2026-03-05 08:00、RFC 3339 或纪元秒",
+            ),
         )
         seconds = ms // 1000
         millis = ~unread & (seconds > 1 << 36)
-        self._refuse(millis, good, numbers, "time", "is too large: give seconds, not milliseconds")
+        self._refuse(
+            millis,
+            good,
+            numbers,
+            "time",
+            say("is too large: give seconds, not milliseconds", "数值过大：请用秒，不要用毫秒"),
+        )
         early = ~unread & (seconds < EARLIEST)
-        self._refuse(early, good, numbers, "time", "is before the year 2000")
+        self._refuse(early, good, numbers, "time", say("is before the year 2000", "早于 2000 年"))
         late = ~unread & ~millis & (seconds > self._latest)
-        self._refuse(late, good, numbers, "time", "lies in the future")
+        self._refuse(late, good, numbers, "time", say("lies in the future", "在将来"))
         return ms
 
     def _numbers(
         self, name: str, column: pa.ChunkedArray, numbers: NDArray[np.int64], good: Mask
     ) -> Floats:
         values, unread = read_numbers(column)
-        self._refuse(unread, good, numbers, name, "is not a number")
+        self._refuse(unread, good, numbers, name, say("is not a number", "不是数字"))
         wrong = np.isinf(values) | (np.abs(values) > LARGEST)
-        self._refuse(wrong, good, numbers, name, "is infinite or beyond all measure")
-        self._refuse(values < 0, good, numbers, name, "is negative")
+        self._refuse(
+            wrong,
+            good,
+            numbers,
+            name,
+            say("is infinite or beyond all measure", "为无穷大或超出合理范围"),
+        )
+        self._refuse(values < 0, good, numbers, name, say("is negative", "为负数"))
         return values
 
     def _refuse(

@@ -42,11 +42,17 @@ def test_an_office_imports_its_registers_and_is_told_what_to_mend(folder: Path) 
     data = folder / "data"
     units = yunxun(data, "import", "units", str(folder / "units.csv"))
     assert (units.returncode, units.stderr) == (0, "")
-    assert units.stdout == "units.csv: imported: 2 rows, 2 created\n"
+    assert units.stdout == "units.csv：已导入：2 行，新增 2\n"
 
     file = str(folder / "resources.xlsx")
     bad = yunxun(data, "import", "resources", file, "--map", "备注=", "--dry-run")
     assert bad.returncode == 2
+    assert "请填写数字" in bad.stderr
+    assert bad.stderr.splitlines()[-1].startswith("yunxun: resources.xlsx 未导入，错误 2 处")
+    bad = yunxun(
+        data, "--lang", "en", "import", "resources", file, "--map", "备注=", "--dry-run"
+    )
+    assert "write digits" in bad.stderr
     assert "丙局" in bad.stderr
     assert "十六" in bad.stderr
     assert bad.stderr.splitlines()[-1].startswith(

@@ -230,6 +230,22 @@ def test_limits_asked_for_above_the_cap_are_capped(samples: Samples) -> None:
     assert answer["threads"][0] == 2
 
 
+def test_a_write_may_take_longer_than_a_query(tmp_path: Path) -> None:
+    # 2.7 s; a month's merge at night lasts longer than any report may.
+    slow, one_by_one = "sleepEachRow(0.9)", {"max_block_size": 1}
+    insert = (
+        "INSERT INTO host (resource, instance, source, time, interval_s, version, arrived) SELECT "
+        f"7 + number, '', 'agent', toDateTime64(1e9, 3), 60, 1 + {slow}, now() FROM numbers(3)"
+    )
+    with samples_process(tmp_path / "engine", query_seconds=1) as (_, samples):
+        with pytest.raises(QueryTooHeavy):
+            samples.query(f"SELECT {slow} FROM numbers(3)", settings=one_by_one)
+        samples.command(insert, settings=one_by_one)
+        assert samples.query("SELECT count() AS n FROM host")["n"][0] == 3
+        with pytest.raises(QueryTooHeavy):
+            samples.command(insert, settings=one_by_one, seconds=1)
+
+
 def test_neither_inserts_nor_quick_queries_wait_for_heavy_ones(samples: Samples) -> None:
     samples.insert("host", rows(1))
     heavy = "SELECT count() FROM numbers(25000000) WHERE sipHash64(number) = 1"
