@@ -83,9 +83,10 @@ class UsageData:
 
     @property
     def measured(self) -> list[UsageRow]:
-        """A unit's resources that have a CPU average, highest first."""
+        """A unit's resources that have a CPU average, highest first; public support is not among
+        them, for it stands in no ranking."""
         rows = self.resources.rows if self.resources is not None else []
-        known = [row for row in rows if row.cpu_avg_pct is not None]
+        known = [row for row in rows if row.cpu_avg_pct is not None and not row.public_support]
         return sorted(known, key=lambda row: (-(row.cpu_avg_pct or 0.0), row.resource or ""))
 
 

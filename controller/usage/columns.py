@@ -54,6 +54,20 @@ FIGURES: tuple[Column, ...] = (
     Column("coverage_pct", "数据完整率(%)", "Data complete (%)", "pct"),
 )
 
+PUBLIC: dict[By, tuple[Column, ...]] = {
+    "unit": (
+        Column(
+            "public_support", "公共支撑资源(个,不参与排名)", "Public support (no rank)", "count"
+        ),
+        Column("ranked_cpu_pct", "排名用 CPU 平均(%)", "CPU mean for ranking (%)", "pct"),
+        Column("ranked_mem_pct", "排名用内存平均(%)", "Memory mean for ranking (%)", "pct"),
+    ),
+    "resource": (
+        Column("public_support", "公共支撑(不参与排名)", "Public support (no rank)", "count"),
+    ),
+}
+"""Further columns of a report in which public support stands."""
+
 GIB = float(1 << 30)
 BYTES_S_PER_MBIT_S = 125_000.0
 

@@ -25,6 +25,8 @@ def to_csv(report: UsageReport) -> str:
     for name in ("resource", "zone", "site"):
         if report.by != name:
             dropped |= {name, f"{name}_name"}
+    if not any(row.public_support for row in report.rows):
+        dropped |= {"public_support", "ranked_cpu_pct", "ranked_mem_pct"}
     names = [each.name for each in fields(UsageRow) if each.name not in dropped]
     out = io.StringIO()
     out.write(BOM)

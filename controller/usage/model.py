@@ -62,6 +62,22 @@ class UsageRow:
     coverage_pct: float | None = None
     depth: int = 0
     """Place in the tree of units, 0 at the top of what is shown; for indentation."""
+    public_support: int = 0
+    """Of a unit or resource: how many of its resources were public support (公共支撑) at the end of
+    the period. They count in every figure of the row, and in no ranking."""
+    ranked_cpu_pct: float | None = None
+    ranked_mem_pct: float | None = None
+    """Averages without public support, where there is any; None where nothing else is left."""
+
+    @property
+    def cpu_for_ranking(self) -> float | None:
+        """What a ranking compares; None takes no part in one."""
+        return self.ranked_cpu_pct if self.public_support else self.cpu_avg_pct
+
+    @property
+    def mem_for_ranking(self) -> float | None:
+        """As ``cpu_for_ranking``, of memory."""
+        return self.ranked_mem_pct if self.public_support else self.mem_avg_pct
 
     def public(self) -> dict[str, Any]:
         """The row of the JSON interface: ``system``, ``resource``, ``depth``, … only where
@@ -73,6 +89,9 @@ class UsageRow:
                 row.pop(f"{name}_name", None)
         if not row["depth"]:
             row.pop("depth")
+        if not row["public_support"]:
+            for name in ("public_support", "ranked_cpu_pct", "ranked_mem_pct"):
+                row.pop(name)
         return row
 
 

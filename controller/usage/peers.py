@@ -18,7 +18,8 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Standing:
-    """Place 1 has the highest average CPU use. ``rank`` is None without data of the unit."""
+    """Place 1 has the highest average CPU use, public support left out. ``rank`` is None without
+    data of the unit."""
 
     rank: int | None
     of: int
@@ -42,14 +43,14 @@ def peers_of(unit: str, units: Iterable[UnitView]) -> frozenset[str]:
 
 def standing(unit: str, rows: Sequence[UsageRow]) -> Standing:
     """Where ``unit`` stands among ``rows``, which are its peers' and its own."""
-    known = {row.unit: row.cpu_avg_pct for row in rows if row.cpu_avg_pct is not None}
+    known = {row.unit: row.cpu_for_ranking for row in rows if row.cpu_for_ranking is not None}
     own = known.get(unit)
     rank = None if own is None else 1 + sum(value > own for value in known.values())
     return Standing(rank, len(known), _median(known), _median(_memory(rows)))
 
 
 def _memory(rows: Sequence[UsageRow]) -> dict[str | None, float]:
-    return {row.unit: row.mem_avg_pct for row in rows if row.mem_avg_pct is not None}
+    return {row.unit: row.mem_for_ranking for row in rows if row.mem_for_ranking is not None}
 
 
 def _median(known: Mapping[str | None, float]) -> float | None:

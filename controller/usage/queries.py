@@ -13,10 +13,11 @@ from controller.access.scope import Scope
 from controller.inventory.tables import Resource
 from controller.problems import Problem
 from controller.runtime import Runtime
-from controller.usage import resources, sums
+from controller.usage import ranking, resources, sums
 from controller.usage.held import Held
 from controller.usage.labels import Label, read_labels
 from controller.usage.model import UsageQuery, UsageReport, UsageRow
+from controller.usage.ranking import public_support
 from controller.usage.series import resource_series, unit_trend
 from controller.usage.view import View, look
 
@@ -74,6 +75,8 @@ def usage_report(
     with runtime.database.read() as session:
         labels = read_labels(session, view, held, set(place) | held.keys)
     rows = [_row(label, held, answer, place.get(label.key)) for label in labels]
+    if query.by in ("unit", "resource") and "cpu_avg" in answer:
+        rows = _without_public_support(runtime, query, view, rows)
     # Units contain each other: the topmost ones are the whole.
     top = [label.key for label in labels if label.depth == 0]
     known = "filled" in answer
@@ -105,6 +108,22 @@ def resource_figures(
         key: dict(zip(names, line, strict=True))
         for key, line in zip(keys.tolist(), lines, strict=True)
     }
+
+
+def _without_public_support(
+    runtime: Runtime, query: UsageQuery, view: View, rows: list[UsageRow]
+) -> list[UsageRow]:
+    """``rows`` with what rankings compare, where public support stands among them."""
+    codes = public_support(runtime, query.until)
+    if not codes:
+        return rows
+    if query.by == "resource":
+        return [replace(r, public_support=1) if r.resource in codes else r for r in rows]
+    # Of every unit in scope: a unit of the report holds what any below it holds.
+    part = replace(query, by="resource")
+    units = Scope(frozenset(view.units))
+    uses = usage_report(runtime, units, part, ("cpu_avg", "mem_avg"), only=codes).rows
+    return ranking.left_out(rows, uses)
 
 
 def _limited(runtime: Runtime, view: View, codes: Collection[str]) -> View:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import xlsxwriter
 
-from controller.usage.columns import FIGURES, NAMES, Column, shown
+from controller.usage.columns import FIGURES, NAMES, PUBLIC, Column, shown
 from controller.usage.model import UsageReport, UsageRow
 
 CHART_ROWS = 20
@@ -31,6 +31,7 @@ METHOD = (
     "CPU 峰值:单个资源为 5 秒峰值,单位等为最高的 5 分钟时段。",
     "某时段有数据的分配量不足 80% 时,该时段记为数据缺失,不参与统计,也不按 0 计。",
     "资源数与分配量为统计期末的数值;使用量按各时段当时的归属与分配计算;单位含其下级。",
+    "公共支撑资源计入持有单位的各项用量,不参与排名;排名用平均值按分配量扣除公共支撑后得出。",
     "数据完整率 = 实有时段数 ÷ 资源存续期间应有时段数;空白单元格表示没有可用数据。",
 )
 
@@ -47,6 +48,8 @@ def to_xlsx(report: UsageReport, zone: ZoneInfo) -> bytes:
 def _figures(book: Any, report: UsageReport, zone: ZoneInfo) -> None:
     sheet = book.add_worksheet("使用情况")
     columns = NAMES[report.by] + FIGURES
+    if any(row.public_support for row in report.rows):
+        columns += PUBLIC.get(report.by, ())
     title = book.add_format({"bold": True, "font_size": 14})
     grey = book.add_format({"font_color": "#666666"})
     head = book.add_format(

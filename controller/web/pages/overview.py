@@ -73,8 +73,8 @@ def overview_page(view: ReaderView) -> Response:
     first_level = choose(report.rows, "top", "")
     agents = agent_counts(view.runtime, view.scope, view.now)
     known = tables.ordered(
-        [row for row in first_level if row.cpu_avg_pct is not None],
-        lambda row: row.cpu_avg_pct,
+        [row for row in first_level if row.cpu_for_ranking is not None],
+        lambda row: row.cpu_for_ranking,
         descending=True,
     )
     both_ends = len(known) >= 2 * SHOWN
@@ -93,7 +93,9 @@ def overview_page(view: ReaderView) -> Response:
         most=rank_rows(known[:SHOWN], None, period),
         least=rank_rows(known[-SHOWN:], None, period) if both_ends else "",
         both_ends=both_ends,
-        scale=max((max(row.cpu_avg_pct or 0, row.cpu_p95_pct or 0) for row in known), default=0.0),
+        scale=max(
+            (max(row.cpu_for_ranking or 0, row.cpu_p95_pct or 0) for row in known), default=0.0
+        ),
         coverage_pct=report.coverage_pct,
         incomplete=tables.ordered(incomplete, lambda row: row.coverage_pct, descending=False)[:5],
         exports=usage_exports(period, "unit", None, _),

@@ -73,15 +73,22 @@ class Allocation:
 def rank_rows(
     rows: Iterable[UsageRow], own: str | None, period: Period, *, limit: int | None = None
 ) -> str:
-    """The rows of a ranking chart as JSON for its ``data-rows``; highest CPU average first."""
-    known = [row for row in rows if row.cpu_avg_pct is not None]
-    known.sort(key=lambda row: -(row.cpu_avg_pct or 0.0))
+    """The rows of a ranking chart as JSON for its ``data-rows``; highest CPU average first.
+
+    Public support is left out, and then the P95 with it, which cannot be taken apart.
+    """
+    known = [row for row in rows if row.cpu_for_ranking is not None]
+    known.sort(key=lambda row: -(row.cpu_for_ranking or 0.0))
     return json.dumps(
         [
             {
                 "name": row.unit_name or row.unit,
-                "value": round(row.cpu_avg_pct or 0.0, 1),
-                "p95": None if row.cpu_p95_pct is None else round(row.cpu_p95_pct, 1),
+                "value": round(row.cpu_for_ranking or 0.0, 1),
+                "p95": (
+                    None
+                    if row.cpu_p95_pct is None or row.public_support
+                    else round(row.cpu_p95_pct, 1)
+                ),
                 "own": row.unit == own,
                 "href": link(f"/units/{quote(row.unit or '', safe='')}", period.query),
             }

@@ -98,6 +98,7 @@ class UnitPeers(render.Context):
     template: ClassVar[str] = "unit_peers.html"
 
     unit: UnitView
+    own: UsageRow | None
     rank: str
     place: Standing
     changes: list[tuple[str, float]]
@@ -173,8 +174,9 @@ def unit_peers(code: str, view: UsageView) -> HTMLResponse:
         bars = _without_links(rank_rows([*own, middle], code, period))
     else:
         bars = rank_rows(_around(rows, code), code, period)
-    changes = _changes(_line(report, code), then)
-    return view.fragment(UnitPeers(unit=unit, rank=bars, place=place, changes=changes))
+    line = _line(report, code)
+    context = UnitPeers(unit=unit, own=line, rank=bars, place=place, changes=_changes(line, then))
+    return view.fragment(context)
 
 
 @router.get("/units/{code}/resources")
@@ -254,8 +256,8 @@ def _below(code: str, units: Sequence[UnitView]) -> set[str]:
 def _around(rows: Sequence[UsageRow], code: str, shown: int = 9) -> list[UsageRow]:
     """At most ``shown`` rows of the ranking: ``code`` and those around it."""
     ranked = tables.ordered(
-        [row for row in rows if row.cpu_avg_pct is not None],
-        lambda row: row.cpu_avg_pct,
+        [row for row in rows if row.cpu_for_ranking is not None],
+        lambda row: row.cpu_for_ranking,
         descending=True,
     )
     at = next((i for i, row in enumerate(ranked) if row.unit == code), 0)

@@ -49,9 +49,7 @@ def test_an_office_imports_its_registers_and_is_told_what_to_mend(folder: Path) 
     assert bad.returncode == 2
     assert "请填写数字" in bad.stderr
     assert bad.stderr.splitlines()[-1].startswith("yunxun: resources.xlsx 未导入，错误 2 处")
-    bad = yunxun(
-        data, "--lang", "en", "import", "resources", file, "--map", "备注=", "--dry-run"
-    )
+    bad = yunxun(data, "--lang", "en", "import", "resources", file, "--map", "备注=", "--dry-run")
     assert "write digits" in bad.stderr
     assert "丙局" in bad.stderr
     assert "十六" in bad.stderr

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import oracle
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
+from python_calamine import CalamineWorkbook
 from worlds import EPOCH, GIB, START, World
 
 from controller.access.scope import CITY, Scope
@@ -24,6 +27,7 @@ from controller.store.dirty import pending_owners
 from controller.usage.apportion import apportioned
 from controller.usage.model import UsageQuery
 from controller.usage.queries import usage_report
+from controller.usage.xlsx import to_xlsx
 
 HOURS = 30
 """Across a midnight of UTC."""
@@ -286,3 +290,45 @@ def test_shared_resources_are_apportioned_and_public_support_weighs_on_nobody(w:
     assert (rows["A"].shared_out, rows["A"].shared_in, rows["C"].shared_in) == (2, 1, 1)
     own = Scope(frozenset({w.ids["C"]}))
     assert [row.unit for row in apportioned(w.runtime, own, EPOCH, at(HOURS * 60))] == ["C"]
+
+
+def test_public_support_counts_in_a_units_figures_and_in_no_ranking(w: World) -> None:
+    fill(w)
+    put_right(w, ("r3", 0, HOURS * 60 + 1, {"unit": "B"}))
+    with w.runtime.database.write() as session:
+        set_share(session, "r2", since=EPOCH, until=None, mode="public", parts={})
+    while owners.roll_owners(w.runtime):
+        pass
+    rollup.sync_holdings(w.runtime)
+    query = UsageQuery(EPOCH, at(HOURS * 60), "unit")
+    rows = {row.unit: row for row in usage_report(w.runtime, CITY, query).rows}
+    alone = {
+        row.resource: row
+        for row in usage_report(w.runtime, CITY, UsageQuery(EPOCH, at(HOURS * 60), "resource")).rows
+    }
+    # A holds r1 and r2, and r3 by B below it; without r2 the mean of r1 and r3, of equal size.
+    wanted = ((alone["r1"].cpu_avg_pct or 0) + (alone["r3"].cpu_avg_pct or 0)) / 2
+    assert rows["A"].public_support == 1
+    assert rows["A"].ranked_cpu_pct == pytest.approx(wanted, rel=0.02)
+    assert rows["A"].cpu_for_ranking != rows["A"].cpu_avg_pct
+    assert (rows["B"].public_support, rows["B"].cpu_for_ranking) == (0, rows["B"].cpu_avg_pct)
+    assert {code: row.public_support for code, row in alone.items()} == {"r1": 0, "r2": 1, "r3": 0}
+    assert "public_support" not in rows["B"].public()
+    assert rows["A"].public()["public_support"] == 1
+    # Nothing but public support: no place in a ranking.
+    with w.runtime.database.write() as session:
+        set_share(session, "r3", since=EPOCH, until=None, mode="public", parts={})
+    rows = {row.unit: row for row in usage_report(w.runtime, CITY, query).rows}
+    assert (rows["B"].public_support, rows["B"].cpu_for_ranking) == (1, None)
+    assert rows["B"].cpu_avg_pct is not None
+    # A scope sees its own, whoever else has public support.
+    own = Scope(frozenset({w.ids["B"]}))
+    assert [row.public_support for row in usage_report(w.runtime, own, query).rows] == [1]
+    report = usage_report(w.runtime, CITY, query)
+    book = CalamineWorkbook.from_filelike(io.BytesIO(to_xlsx(report, ZoneInfo("Asia/Shanghai"))))
+    heads = book.get_sheet_by_name("使用情况").to_python()[3]
+    assert heads[-3:] == [
+        "公共支撑资源(个,不参与排名)", "排名用 CPU 平均(%)", "排名用内存平均(%)",
+    ]  # fmt: skip
+    notes = book.get_sheet_by_name("统计说明").to_python()
+    assert any("公共支撑" in str(line[0]) and "不参与排名" in str(line[0]) for line in notes)
