@@ -87,7 +87,10 @@ def _peers(told: Document) -> Measured:
         return NOT_CHECKED
     if not peers:
         return NOTHING
-    v6 = [each for each in peers if ":" in str(each.get("address", ""))]
+    v6 = [
+        each for each in peers
+        if each.get("protocol") == "ospfv3" or ":" in str(each.get("address", ""))
+    ]  # fmt: skip
     up = [each for each in v6 if each.get("up")]
     return (len(up) / len(v6) if v6 else 0.0), ""
 

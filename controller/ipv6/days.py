@@ -13,11 +13,11 @@ from sqlmodel import Session, col, select
 from controller.access.scope import CITY
 from controller.analysis.ipv6 import Index
 from controller.inventory.units import list_units
+from controller.ipv6.everything import list_subjects
 from controller.ipv6.readiness import (
     Subject,
     by_system,
     by_unit,
-    list_subjects,
     passing,
     score_of,
 )

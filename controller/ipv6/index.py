@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,23 @@ def load_index(path: str = "") -> Index:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadIndexError(f"{file}: {error}") from None
+
+
+@cache
+def _titles() -> dict[str, tuple[str, str]]:
+    index = load_index()
+    return {
+        f"ipv6.{kind}.{each.code}": (each.title_zh, each.title_en)
+        for kind in ("site", "host", "device")
+        for each in index.of(kind).indicators
+    }
+
+
+def indicator_title(code: str, language: str) -> str:
+    """What a finding's code (``ipv6.host.address``) is called; the code where it is none of the
+    shipped index."""
+    titles = _titles().get(code, (code, code))
+    return f"IPv6 · {titles[language == 'en']}" if code in _titles() else code
 
 
 def _indicators(

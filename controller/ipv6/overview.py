@@ -11,6 +11,7 @@ from sqlmodel import Session
 from controller.access.scope import Scope
 from controller.analysis.ipv6 import Index, raising
 from controller.inventory.units import list_units
+from controller.ipv6.devices import list_gear
 from controller.ipv6.model import Action, Overview, PartView, UnitReadiness
 from controller.ipv6.readiness import (
     Subject,
@@ -33,6 +34,7 @@ class Read(NamedTuple):
     told: Overview
     sites: list[Judged]
     hosts: list[Subject]
+    gear: list[Subject]
 
 
 def read_overview(
@@ -47,7 +49,8 @@ def read_overview(
     """City (or what the caller sees) and each unit with its subtree, the lowest score first."""
     judged = list_sites(session, scope, index, now, vantage=vantage)
     hosts = list_hosts(session, scope, index, now)
-    subjects = [*as_subjects(judged), *hosts]
+    gear = list_gear(session, scope, index, now)
+    subjects = [*as_subjects(judged), *hosts, *gear]
     reachable = {site.id for site, _ in judged if site.home_v6}
     units = list_units(session, scope, now)
     ids = {unit.code: unit.id for unit in units}
@@ -77,7 +80,7 @@ def read_overview(
         units=shown,
         **sums(subjects, reachable, index, language),
     )
-    return Read(told, judged, hosts)
+    return Read(told, judged, hosts, gear)
 
 
 def sums(

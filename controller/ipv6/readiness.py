@@ -16,7 +16,7 @@ from controller.analysis.ipv6 import Evaluation, Index, Part, Whole, combine
 from controller.inventory.dated import in_force
 from controller.inventory.tables import BusinessSystem, Holding, Resource
 from controller.ipv6.subjects import DEVICE, HOST, read_known
-from controller.ipv6.views import Judged, list_sites
+from controller.ipv6.views import Judged
 from controller.store.holdings import MEASURED_KINDS
 
 KINDS = ("site", HOST, DEVICE)
@@ -91,14 +91,6 @@ def as_subjects(judged: Iterable[Judged]) -> list[Subject]:
     return [
         Subject("site", site.id, site.code, site.name, site.unit_id, at=site.at, evaluation=told)
         for site, told in judged
-    ]
-
-
-def list_subjects(session: Session, scope: Scope, index: Index, now: datetime) -> list[Subject]:
-    """Everything that is scored and may be seen."""
-    return [
-        *as_subjects(list_sites(session, scope, index, now)),
-        *list_hosts(session, scope, index, now),
     ]
 
 

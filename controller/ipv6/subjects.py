@@ -140,6 +140,14 @@ def read_row(session: Session, kind: str, ref: int) -> Ipv6Subject | None:
     ).first()
 
 
+def read_traffic(session: Session, kind: str) -> dict[int, dict[str, Any]]:
+    """What was counted of the last days by each subject of a kind that has any."""
+    rows = session.exec(
+        select(col(Ipv6Subject.ref), col(Ipv6Subject.traffic)).where(col(Ipv6Subject.kind) == kind)
+    )
+    return {ref: traffic for ref, traffic in rows if traffic}
+
+
 def traffic_pct(row: Ipv6Subject) -> float | None:
     """IPv6 in percent of what was kept of its traffic; None without any."""
     v4, v6 = row.traffic.get("v4_bytes", 0), row.traffic.get("v6_bytes", 0)

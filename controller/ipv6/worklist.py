@@ -16,7 +16,8 @@ from controller.analysis.ipv6 import Index, Indicator, Result
 from controller.findings.model import Coverage, Observation
 from controller.findings.model import Subject as Mark
 from controller.findings.record import Recorded, observe
-from controller.ipv6.readiness import Subject, list_subjects
+from controller.ipv6.everything import list_subjects
+from controller.ipv6.readiness import Subject
 from controller.ipv6.subjects import HOST, read_row
 from controller.runtime import Runtime
 
@@ -86,15 +87,13 @@ def _detail(
         "remedy_zh": indicator.remedy_zh,
         "remedy_en": indicator.remedy_en,
     }
-    if subject.kind == HOST:
-        detail["resource"] = subject.code
-        if result.code == "services":
-            row = read_row(session, HOST, subject.ref)
-            services = (row.document.get("services") or {}) if row is not None else {}
-            detail["v4_only"] = [
-                f"{each['port']}/{each['protocol']} {each.get('process') or ''}".strip()
-                for each in services.get("v4_only", [])[:MOST_SHOWN]
-            ]
+    if subject.kind == HOST and result.code == "services":
+        row = read_row(session, HOST, subject.ref)
+        services = (row.document.get("services") or {}) if row is not None else {}
+        detail["v4_only"] = [
+            f"{each['port']}/{each['protocol']} {each.get('process') or ''}".strip()
+            for each in services.get("v4_only", [])[:MOST_SHOWN]
+        ]
     return detail
 
 

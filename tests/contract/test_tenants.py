@@ -250,6 +250,12 @@ PAGES = [
     "/ledger/pending?state=",
     "/ledger/months",
     "/ipv6",
+    "/ipv6/sites",
+    "/ipv6/hosts",
+    "/ipv6/devices",
+    "/ipv6/traffic",
+    "/ipv6/official",
+    "/ipv6/plans",
     "/registers/units",
     "/registers/systems",
     "/registers/due",
@@ -262,6 +268,8 @@ THEIR_PAGES = [
     "/units/{x}/resources",
     "/resources/vm-{x}",
     "/ipv6/sites/site-{x}",
+    "/ipv6/hosts/vm-{x}",
+    "/ipv6/units/{x}",
 ]
 
 

@@ -261,14 +261,13 @@ def finding_page(finding_id: int, view: FindingsView) -> Response:
         life = views.get_finding(session, view.scope, finding_id, view.now)
         people = _people(session) if view.may("findings.manage") else []
     finding = life.finding
-    check = plans.catalogue().get(finding.code)
     cause = finding.hidden_by.removeprefix("finding:")
     context = FindingPage(
         shown=_shown(view, finding),
         evidence=words.evidence(finding.code, finding.detail, view.language, view.zone),
         life=[_happened(view, event) for event in reversed(life.events)],
         source=words.source(finding.source, _),
-        remedy=(check.remedy_en if view.language == "en" else check.remedy_zh) if check else "",
+        remedy=words.remedy(finding.code, finding.detail, view.language),
         hidden_href=f"/findings/{cause}" if finding.hidden_by.startswith("finding:") else "",
         people=people,
         until=_tomorrow(view),

@@ -9,19 +9,30 @@ from typing import Annotated, Any, ClassVar
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, Response
 
-from controller.ipv6 import views
+from controller.access import audit
+from controller.ipv6 import days, views, worklist
 from controller.ipv6.api import index_of
-from controller.ipv6.model import IndicatorView, Overview, SiteDetail, SiteView
+from controller.ipv6.hosts import read_days
+from controller.ipv6.model import (
+    IndicatorView,
+    Overview,
+    PartView,
+    SiteDetail,
+    SiteView,
+    UnitReadiness,
+)
 from controller.ipv6.overview import read_overview
 from controller.ipv6.report import XLSX, read_report, to_xlsx
-from controller.web import render, tables
+from controller.ipv6.traffic import FIXED_TARGET_PCT
+from controller.web import ipv6_words, render, tables
 from controller.web.language import Text
-from controller.web.shell import Crumb
+from controller.web.shell import Area, Crumb, Flash
 from controller.web.view import View, opened
 
 router = APIRouter()
 
 Ipv6View = Annotated[View, Depends(opened("ipv6.read"))]
+Ipv6Writer = Annotated[View, Depends(opened("ipv6.write"))]
 
 SORTS: dict[str, Callable[[SiteView], Any]] = {
     "name": lambda site: site.name,
@@ -34,16 +45,46 @@ WIDTH = 600.0
 
 
 @dataclass(frozen=True)
+class Tile:
+    """A unit in the grid: its score as judged and in words."""
+
+    unit: UnitReadiness
+    tone: str
+    word: str
+    hosts: PartView | None
+
+
+@dataclass(frozen=True)
 class Ipv6Page(render.Context):
-    """``told``: scores and actions; ``sites``: one page of the table."""
+    """``told``: scores and actions; ``parts``: of each kind (view, word, tone, score in words);
+    ``trend``: the city's days, None for who sees a part of it."""
 
     template: ClassVar[str] = "ipv6.html"
 
+    tabs: tuple[Area, ...]
     told: Overview
+    tone: str
+    word: str
+    parts: list[tuple[PartView, str, str, str]]
+    kinds: dict[str, str]
+    tiles: list[Tile]
+    trend: ipv6_words.Drawing | None
+    traffic_target: float
+    exports: tuple[tables.ExportLink, ...]
+    may_write: bool
+
+
+@dataclass(frozen=True)
+class Ipv6SitesPage(render.Context):
+    """``sites``: one page of the table of all ``count``."""
+
+    template: ClassVar[str] = "ipv6_sites.html"
+
+    tabs: tuple[Area, ...]
     sites: list[SiteView]
+    count: int
     table: tables.TableState
     text: str
-    exports: tuple[tables.ExportLink, ...]
     may_write: bool
 
 
@@ -80,39 +121,89 @@ class Ipv6SitePage(render.Context):
 def ipv6_page(view: Ipv6View) -> Response:
     _, asked = view.text, view.request.query_params
     index = index_of(view.runtime)
+    form = asked.get("format", "")
     with view.runtime.database.read() as session:
-        if asked.get("format") == "xlsx":
+        if form == "xlsx":
             report = read_report(session, view.scope, index, view.now, view.language)
         else:
-            report = None
-            read = read_overview(session, view.scope, index, view.now, view.language)
-    if report is not None:
+            told = read_overview(session, view.scope, index, view.now, view.language).told
+            whole = view.scope.everything
+            kept = read_days(session, "city", 0, view.now) if whole else None
+    if form == "xlsx":
         body = to_xlsx(report)
         name = f"ipv6-{view.now:%Y%m%d}.xlsx"
         head = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(body, media_type=XLSX, headers=head)
+    kinds = {each: ipv6_words.kind(each, _) for each in ("site", "host", "device")}
+    context = Ipv6Page(
+        tabs=ipv6_words.tabs(view),
+        told=told,
+        tone=ipv6_words.tone(told.score, told.good),
+        word=ipv6_words.score_word(told.score, _),
+        parts=[
+            (part, kinds[part.kind], ipv6_words.tone(part.score, told.good),
+             ipv6_words.score_word(part.score, _))
+            for part in told.parts
+        ],
+        kinds=kinds,
+        tiles=[_tile(unit, told.good, _) for unit in told.units],
+        trend=ipv6_words.draw(
+            [(day.day, day.score) for day in kept], [(told.good, _("达标线"))]
+        ) if kept else None,
+        traffic_target=FIXED_TARGET_PCT,
+        exports=(tables.ExportLink("xlsx", _("Excel（含各项指标）"), "/ipv6?format=xlsx"),),
+        may_write=view.may("ipv6.write"),
+    )  # fmt: skip
+    return view.page(context, active="ipv6", crumbs=[Crumb("IPv6")])
+
+
+def _tile(unit: UnitReadiness, good: float, _: Text) -> Tile:
+    hosts = next((part for part in unit.parts if part.kind == "host"), None)
+    return Tile(
+        unit, ipv6_words.tone(unit.score, good), ipv6_words.score_word(unit.score, _), hosts
+    )
+
+
+@router.post("/ipv6/refresh")
+def refresh(view: Ipv6Writer) -> Response:
+    index = index_of(view.runtime)
+    scores = days.keep_day(view.runtime, index)
+    worklist.record(view.runtime, index)
+    with view.runtime.database.write() as session:
+        audit.record(session, view.principal, "ipv6.refresh", f"{scores} scores")
+    return render.go("/ipv6", Flash("good", view.text("已重新计算今天的得分与问题清单。")))
+
+
+@router.get("/ipv6/sites")
+def sites_page(view: Ipv6View) -> Response:
+    _, asked = view.text, view.request.query_params
+    index = index_of(view.runtime)
+    with view.runtime.database.read() as session:
+        judged = views.list_sites(session, view.scope, index, view.now)
     text = asked.get("text", "").strip()[:100]
     wanted = text.casefold()
     rows = [
-        site for site, _evaluation in read.sites
+        site for site, _evaluation in judged
         if wanted in f"{site.code} {site.name} {site.url} {site.unit_name}".casefold()
     ]  # fmt: skip
     sort, descending = tables.parse_sort(asked.get("sort", ""), SORTS, "score")
     rows = tables.ordered(rows, SORTS[sort], descending=descending)
     kept = {"text": text} if text else {}
     state = tables.TableState(
-        "/ipv6", kept, sort, descending, tables.parse_page(asked.get("page", "")),
+        "/ipv6/sites", kept, sort, descending, tables.parse_page(asked.get("page", "")),
         tables.PAGE_SIZE, len(rows),
     )  # fmt: skip
-    context = Ipv6Page(
-        told=read.told,
+    context = Ipv6SitesPage(
+        tabs=ipv6_words.tabs(view),
         sites=tables.cut(rows, state.page),
+        count=len(judged),
         table=state,
         text=text,
-        exports=(tables.ExportLink("xlsx", _("Excel（含各项指标）"), "/ipv6?format=xlsx"),),
         may_write=view.may("ipv6.write"),
     )
-    return view.page(context, active="ipv6", crumbs=[Crumb("IPv6")])
+    return view.page(
+        context, active="ipv6", crumbs=[Crumb("IPv6", "/ipv6"), Crumb(_("网站与系统"))]
+    )
 
 
 @router.get("/ipv6/sites/{code}")
@@ -125,35 +216,14 @@ def ipv6_site_page(code: str, view: Ipv6View) -> HTMLResponse:
         site=site,
         good=index.good,
         official=index.official,
-        indicators=[_said(each, view.text) for each in site.indicators],
+        indicators=[ipv6_words.said(each, view.text) for each in site.indicators],
         falls=_falls(reading, view.text),
         facts=_facts(reading, view.text),
         lacking=_lacking(reading),
     )
-    crumbs = [Crumb("IPv6", "/ipv6"), Crumb(site.name)]
+    crumbs = [Crumb("IPv6", "/ipv6"), Crumb(view.text("网站与系统"), "/ipv6/sites")]
+    crumbs.append(Crumb(site.name))
     return view.page(context, active="ipv6", crumbs=crumbs)
-
-
-def _said(each: IndicatorView, _: Text) -> tuple[IndicatorView, str, str, str]:
-    tones = {"pass": "good", "partial": "warn", "fail": "bad"}
-    words = {
-        "pass": _("达标"),
-        "partial": _("部分达标"),
-        "fail": _("不达标"),
-        "not_applicable": _("不适用"),
-        "unknown": _("未测到"),
-    }
-    reasons = {
-        "home": _("首页不能经 IPv6 打开，无法测量"),
-        "no_record": _("没有 AAAA 记录"),
-        "not_measured": _("本次未测到"),
-        "nothing_to_measure": _("没有可测的内容"),
-        "plain_http": _("未使用 HTTPS"),
-    }
-    value = reasons.get(each.why, "") if each.value is None else f"{100 * each.value:.0f} %"
-    if each.code in ("aaaa", "home", "certificate") and each.value is not None:
-        value = ""
-    return each, tones.get(each.state, "none"), words[each.state], value
 
 
 def _falls(reading: dict[str, Any], _: Text) -> list[tuple[str, list[Bar], float]]:

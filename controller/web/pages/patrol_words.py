@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from controller.ipv6.index import indicator_title
 from controller.patrol import plans
 from controller.web import figures
 from controller.web.language import Text
@@ -110,11 +111,23 @@ def source(code: str, _: Text) -> str:
     return words.get(code, code)
 
 
+REMEDY = {"zh": "remedy_zh", "en": "remedy_en"}
+"""Where a capability beside patrol puts what helps, in a finding's detail."""
+
+
+def remedy(code: str, detail: Mapping[str, Any], language: str) -> str:
+    """What helps against a finding; "" where nobody said."""
+    check = plans.catalogue().get(code)
+    if check is not None:
+        return check.remedy_en if language == "en" else check.remedy_zh
+    return str(detail.get(REMEDY.get(language, "remedy_zh")) or "")
+
+
 def check_title(code: str, language: str) -> str:
     """A finding's code as its check is called; other capabilities' codes stay as they are."""
     check = plans.catalogue().get(code)
     if check is None:
-        return code
+        return indicator_title(code, language)
     return check.title_en if language == "en" else check.title_zh
 
 
@@ -138,7 +151,7 @@ def evidence(
     check = plans.catalogue().get(code)
     labels = check.evidence if check else {}
     names = [name for name in labels if name in detail]
-    names += [name for name in detail if name not in labels]
+    names += [name for name in detail if name not in labels and name not in REMEDY.values()]
     side = 1 if language == "en" else 0
     return [
         Evidence(
@@ -168,6 +181,8 @@ def _shown(value: Any, zone: ZoneInfo) -> str:
 
 def subject_link(subject_kind: str, subject_key: str, detail: Mapping[str, Any]) -> str:
     """The page of what the finding is about; "" where it has none."""
+    if subject_kind == "ipv6_site":
+        return f"/ipv6/sites/{quote(subject_key, safe='')}"
     code = subject_key if subject_kind == "resource" else str(detail.get("resource") or "")
     if code:
         return f"/resources/{quote(code, safe='')}"
