@@ -40,7 +40,7 @@ def test_a_cluster_gets_replicated_local_and_distributed_tables() -> None:
     statements = ddl.create_statements(CLUSTER)
     local = [each for each in statements if "ReplicatedReplacingMergeTree" in each]
     spread = [each for each in statements if "ENGINE = Distributed('city'" in each]
-    assert len(local) == len(spread) == 4
+    assert len(local) == len(spread) == 4 * len(TABLES)
     assert all("ON CLUSTER 'city'" in each for each in statements)
     # All versions of a row must meet on one shard, or nothing replaces anything.
     assert all("cityHash64(resource)" in each for each in spread)
