@@ -11,7 +11,14 @@ from controller.web.view import View
 def tabs(view: View) -> tuple[Area, ...]:
     """The pages of 网络 that this person may open."""
     _ = view.text
-    return (Area("devices", _("网络设备"), "/network/devices", "server-2"),)
+    return (
+        Area("devices", _("网络设备"), "/network/devices", "server-2"),
+        Area("lines", _("线路"), "/network/lines", "world"),
+        Area("points", _("接入点"), "/network/points", "building-community"),
+        Area("uplinks", _("县区上联"), "/network/uplinks", "arrow-up"),
+        Area("topology", _("拓扑"), "/network/topology", "layout-dashboard"),
+        Area("traps", _("SNMP 告警"), "/network/traps", "activity-heartbeat"),
+    )
 
 
 def device_state(device: DeviceView, _: Text) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 // The parts of Apache ECharts that our charts use; build.mjs bundles them into vendor/echarts.js.
 import * as echarts from "echarts/core";
-import { BarChart, LineChart, ScatterChart } from "echarts/charts";
+import { BarChart, GraphChart, LineChart, ScatterChart } from "echarts/charts";
 import {
   AriaComponent,
   GridComponent,
@@ -13,6 +13,7 @@ echarts.use([
   AriaComponent,
   BarChart,
   CanvasRenderer,
+  GraphChart,
   GridComponent,
   LineChart,
   MarkAreaComponent,

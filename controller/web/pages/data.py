@@ -64,14 +64,14 @@ def unit_data(code: str, view: UsageView) -> dict[str, Any]:
         if find_unit(session, view.scope, code, view.now).code != code:
             raise NotFound("unit", code)
     trend = unit_trend(view.runtime, view.scope, code, period.since, period.until, points=POINTS)
-    return _answer(
+    return answer_of(
         view, period.since, period.until, trend.step_s, trend.times, trend.cpu_used_cores
     ) | {"charts": trend_charts(trend, view.text)}
 
 
 def _trend_answer(view: View, period: Period, trend: Trend) -> dict[str, Any]:
     seen = trend.cpu_used_cores
-    answer = _answer(view, period.since, period.until, trend.step_s, trend.times, seen)
+    answer = answer_of(view, period.since, period.until, trend.step_s, trend.times, seen)
     # Before anything was allocated there was nothing to measure.
     known = [t for t, held in zip(trend.times, trend.vcpu_allocated, strict=True) if held]
     missed = since_then(answer["gaps"], known[0] if known else answer["since"])
@@ -137,7 +137,7 @@ def resource_data(code: str, view: UsageView, window: str = "") -> dict[str, Any
             line("v6", _("IPv6 收发"), _bits(_sum(get("net6_rx_bytes_s"), get("net6_tx_bytes_s")))),
         ),
     }
-    answer = _answer(view, since, until, series.step_s, series.times, cpu_seen)
+    answer = answer_of(view, since, until, series.step_s, series.times, cpu_seen)
     # What did not exist yet cannot be missing.
     begun = int(resource.created.timestamp())
     return answer | {"charts": charts, "gaps": since_then(answer["gaps"], begun)}
@@ -208,7 +208,7 @@ def since_then(found: list[list[int]], begun: int) -> list[list[int]]:
     return [[max(start, begun), end] for start, end in found if end > begun]
 
 
-def _answer(
+def answer_of(
     view: View, since: datetime, until: datetime, step: int, times: Sequence[int], seen: Values
 ) -> dict[str, Any]:
     _ = view.text

@@ -1,0 +1,224 @@
+"""The network's picture: devices, what LLDP heard between them, how full the links are.
+
+A neighbour that is no device of the register stands there all the same, as unknown. The places are
+computed here, so a picture looks alike each time: rings around the core, a branch in a sector.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from controller.access.scope import Scope
+from controller.network.devices import list_devices
+from controller.network.model import DeviceView
+from controller.network.port_use import PortKey, PortNow
+from controller.network.tables import DeviceNeighbour
+
+RING = 100.0
+"""Drawing units between two rings."""
+OLD = timedelta(days=7)
+"""A neighbour that was not heard for so long is gone."""
+RANK = {"core": 0, "router": 1, "firewall": 1, "aggregation": 2, "access": 3}
+MOST_NODES = 1_000
+
+
+@dataclass(frozen=True)
+class Node:
+    """A device, or (``known`` False) what a device heard of. ``x`` and ``y`` in drawing units."""
+
+    id: str
+    name: str
+    role: str
+    state: str
+    site: str
+    code: str
+    known: bool
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link with its ends' ports; ``used_pct`` of the busier direction, None not measured."""
+
+    one: str
+    other: str
+    one_port: str
+    other_port: str
+    used_pct: float | None
+    bit_s: float | None
+    speed_bit_s: float | None
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Nodes and links; ``left_out`` nodes beyond the most that one picture holds."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    left_out: int = 0
+
+
+@dataclass
+class _Draft:
+    nodes: dict[str, Node] = field(default_factory=dict)
+    links: dict[tuple[tuple[str, str], tuple[str, str]], Link] = field(default_factory=dict)
+
+
+def topology(
+    session: Session,
+    scope: Scope,
+    at: datetime,
+    use: Mapping[PortKey, PortNow],
+    *,
+    site: str = "",
+) -> Topology:
+    """Devices of the scope (of one ``site``) and their neighbours; ``use`` by port."""
+    devices = [each for each in list_devices(session, scope, at) if not site or each.site == site]
+    left_out = max(0, len(devices) - MOST_NODES)
+    devices = sorted(devices, key=lambda each: (RANK.get(each.role, 4), each.name))[:MOST_NODES]
+    ids = {each.id: each for each in devices}
+    rows = session.execute(
+        select(DeviceNeighbour)
+        .where(col(DeviceNeighbour.last_seen) > at - OLD)
+        .order_by(col(DeviceNeighbour.id))
+    ).scalars()
+    draft = assemble(devices, [row for row in rows if row.device_id in ids], use)
+    placed = place(list(draft.nodes.values()), list(draft.links.values()))
+    return Topology(tuple(placed), tuple(draft.links.values()), left_out)
+
+
+def assemble(
+    devices: Sequence[DeviceView],
+    neighbours: Iterable[DeviceNeighbour],
+    use: Mapping[PortKey, PortNow],
+) -> _Draft:
+    """Nodes and links; a link that both ends told of is one."""
+    draft = _Draft()
+    by_id = {each.id: each for each in devices}
+    for each in devices:
+        draft.nodes[each.code] = Node(
+            each.code, each.name or each.code, each.role,
+            each.state if each.enabled else "paused", each.site, each.code, True,
+        )  # fmt: skip
+    for row in neighbours:
+        here = by_id[row.device_id]
+        there = by_id.get(row.remote_device_id or 0)
+        if there is None:
+            other = f"?{row.remote_chassis or row.remote_name}"
+            name = row.remote_name or row.remote_chassis or "?"
+            draft.nodes.setdefault(other, Node(other, name, "other", "unknown", "", "", False))
+        else:
+            other = there.code
+        if other == here.code:
+            continue  # a loop, or a device that hears itself
+        local = row.instance.removeprefix("port:") or row.local_port
+        remote = row.remote_port_descr or row.remote_port
+        seen = use.get(PortKey(row.device_id, row.instance))
+        _join(draft, here.code, local, other, remote, row.remote_port, seen)
+    return draft
+
+
+def _join(
+    draft: _Draft, one: str, one_port: str, other: str, other_port: str, also: str,
+    seen: PortNow | None,
+) -> None:  # fmt: skip
+    """Adds a link, or what this end knows to the link that the other end told of."""
+    for name in (other_port, also):
+        back = ((other, name), (one, one_port))
+        key = next((k for k in draft.links if k == back), None)
+        if key is not None:
+            known = draft.links[key]
+            if seen is not None and (seen.used_pct or -1) > (known.used_pct or -1):
+                draft.links[key] = Link(
+                    known.one, known.other, known.one_port, known.other_port, seen.used_pct,
+                    _busier(seen), seen.speed_bit_s,
+                )  # fmt: skip
+            return
+    draft.links[(one, one_port), (other, other_port)] = Link(
+        one, other, one_port, other_port,
+        None if seen is None else seen.used_pct,
+        None if seen is None else _busier(seen),
+        None if seen is None else seen.speed_bit_s,
+    )  # fmt: skip
+
+
+def _busier(seen: PortNow) -> float | None:
+    known = [each for each in (seen.in_bit_s, seen.out_bit_s) if each is not None]
+    return max(known, default=None)
+
+
+def place(nodes: Sequence[Node], links: Sequence[Link]) -> list[Node]:
+    """The nodes with places: a spanning tree from the highest-ranking node of each part, each level
+    a ring, each branch a sector as wide as its leaves. Pure."""
+    near: dict[str, list[str]] = {node.id: [] for node in nodes}
+    for link in links:
+        if link.one in near and link.other in near:
+            near[link.one].append(link.other)
+            near[link.other].append(link.one)
+    ranked = sorted(nodes, key=lambda n: (not n.known, RANK.get(n.role, 4), -len(near[n.id]), n.id))
+    children: dict[str, list[str]] = {node.id: [] for node in nodes}
+    order: list[str] = []
+    roots: list[str] = []
+    seen: set[str] = set()
+    for node in ranked:
+        if node.id in seen:
+            continue
+        roots.append(node.id)
+        seen.add(node.id)
+        waiting = deque([node.id])
+        while waiting:
+            here = waiting.popleft()
+            order.append(here)
+            for other in sorted(set(near[here]) - seen):
+                seen.add(other)
+                children[here].append(other)
+                waiting.append(other)
+    leaves = {node.id: 1 for node in nodes}
+    for here in reversed(order):
+        if children[here]:
+            leaves[here] = sum(leaves[child] for child in children[here])
+    return _on_rings(nodes, roots, children, leaves)
+
+
+def _on_rings(
+    nodes: Sequence[Node],
+    roots: Sequence[str],
+    children: Mapping[str, Sequence[str]],
+    leaves: Mapping[str, int],
+) -> list[Node]:
+    """One part: its root in the middle. Several parts: their roots share the first ring."""
+    places: dict[str, tuple[float, float]] = {}
+    whole = sum(leaves[root] for root in roots) or 1
+    alone = len(roots) == 1
+    waiting: deque[tuple[str, int, float, float]] = deque()
+    start = 0.0
+    for root in roots:
+        width = 2 * math.pi * leaves[root] / whole
+        waiting.append((root, 0 if alone else 1, start, width))
+        start += width
+    crowded = max(1.0, whole / 60)
+    while waiting:
+        here, ring, start, width = waiting.popleft()
+        # Rings lie further apart the more leaves there are, so that the outermost has room.
+        radius, angle = RING * ring * crowded, start + width / 2
+        places[here] = (radius * math.cos(angle), radius * math.sin(angle))
+        at = start
+        for child in children[here]:
+            part = width * leaves[child] / leaves[here]
+            waiting.append((child, ring + 1, at, part))
+            at += part
+    return [
+        Node(
+            node.id, node.name, node.role, node.state, node.site, node.code, node.known,
+            round(places[node.id][0], 1), round(places[node.id][1], 1),
+        )
+        for node in nodes
+    ]  # fmt: skip

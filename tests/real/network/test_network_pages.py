@@ -1,0 +1,193 @@
+"""The pages of lines, points, uplinks, topology and traps on a real server and in a browser."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import httpx
+import openpyxl
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.real.network.furnish import furnish
+from tests.real.web.conftest import PASSWORD, Console, browser, console
+
+__all__ = ["browser", "console"]
+
+
+@pytest.fixture(scope="module")
+def town(console: Console) -> Console:
+    furnish(console.runtime)
+    return console
+
+
+@pytest.fixture
+def page(town: Console, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.goto(f"{town.url}/login")
+    opened.fill("[name=username]", "ops")
+    opened.fill("[name=password]", PASSWORD)
+    opened.click("button[type=submit]")
+    yield opened
+    context.close()
+
+
+def text(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)).replace("\u00a0", " ")
+
+
+def test_lines_show_contracts_and_their_cost(town: Console) -> None:
+    with town.client("ops") as client:
+        shown = text(client.get("/network/lines"))
+        assert "11.5 Gbps" in shown  # the ended line left out
+        assert "126.6 万元" in shown
+        due = text(client.get("/network/lines?state=due"))
+        assert "L-1" in due
+        assert "L-2" not in due
+        saved = client.get("/network/lines?file=xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(saved.content)).active
+    assert sheet is not None
+    assert sheet["A1"].value == "电路编号"
+    assert {row[0].value for row in sheet.iter_rows(min_row=2)} == {"P-1", "L-1", "L-2", "T-1"}
+
+
+def test_a_line_is_widened_from_a_day_on_and_refused_where_it_makes_no_sense(
+    town: Console,
+) -> None:
+    with town.client("ops") as client:
+        found = re.search(
+            r'href="(/network/lines/\d+)"[^>]*>L-2<', client.get("/network/lines").text
+        )
+        assert found
+        path = found[1]
+        client.post(
+            f"{path}/change",
+            data={
+                "mbps": "800",
+                "since": "2026-10-01",
+                "contract_end": "2029-01-01",
+                "note": "扩容",
+            },
+        )
+        shown = text(client.get(path))
+        assert "800 Mbps" in shown
+        assert "2024-01-01 2026-10-01" in shown  # what held before stays in the history
+        for bad in ({"mbps": "很快"}, {"mbps": "1", "contract_end": "2020-01-01"}):
+            refused = client.post(f"{path}/change", data=bad, follow_redirects=True)
+            assert "未保存" in text(refused)
+        assert "800 Mbps" in text(client.get(path))
+    with town.client("czj") as client:
+        assert client.get(path).status_code == 404
+        assert client.post(f"{path}/change", data={"mbps": "1"}).status_code == 403
+
+
+def test_points_show_coverage_and_who_is_not_reached(town: Console) -> None:
+    with town.client("ops") as client:
+        shown = text(client.get("/network/points"))
+        assert "应接未接 4 处" in shown
+        assert "千兆到县" in shown
+        lost = text(client.get("/network/points?state=unreachable"))
+        assert "临江区接入点" in lost
+        assert "财政局接入点" not in lost.split("全部状态")[1]
+        point = text(client.get("/network/points/ap-2"))
+        assert "不可达" in point
+        drawn = client.get("/web-data/network/points/ap-3").json()
+        assert len(drawn["gaps"]) == 1  # a gap stays a gap
+        assert drawn["charts"]["rtt"]["series"][0]["values"]
+        book = client.get("/api/v1/network/coverage?format=xlsx")
+    assert openpyxl.load_workbook(io.BytesIO(book.content)).sheetnames == ["接入率", "未接入"]
+
+
+def test_a_unit_sees_its_own_point_and_nobody_elses(town: Console) -> None:
+    with town.client("czj") as client:
+        shown = text(client.get("/network/points"))
+        assert "财政局接入点" in shown
+        assert "临江区" not in shown
+        assert client.get("/network/points/ap-2").status_code == 404
+        assert client.get("/web-data/network/points/ap-2").status_code == 404
+        assert "core-1" not in text(client.get("/network/topology"))
+        assert client.get("/web-data/network/topology").json()["nodes"] == []
+        assert "core-1" not in text(client.get("/network/traps"))
+        assert "192.0.2.9" not in text(client.get("/network/traps"))
+
+
+def test_the_topology_tells_links_once_and_unknown_neighbours_apart(town: Console) -> None:
+    with town.client("ops") as client:
+        told = client.get("/web-data/network/topology").json()
+        shown = text(client.get("/network/topology"))
+    assert len(told["nodes"]) == 6
+    assert len(told["links"]) == 5  # both ends told of core-1 – agg-1
+    (unknown,) = [each for each in told["nodes"] if not each["known"]]
+    assert (unknown["name"], unknown["href"]) == ("H3C-5130", "")
+    assert "1 台无应答" in shown
+    assert "H3C-5130 (未登记)" in shown
+
+
+def test_the_picture_is_drawn_and_a_click_opens_the_device(town: Console, page: Page) -> None:
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    page.goto(f"{town.url}/network/topology")
+    page.wait_for_selector("[data-topology][data-drawn=yes] canvas")
+    place = page.evaluate(
+        """() => {
+          const chart = window.echarts.getInstanceByDom(document.querySelector("[data-topology]"));
+          const data = chart.getModel().getSeriesByIndex(0).getData();
+          const at = data.indexOfName("core-1 交换机");
+          const places = chart.getModel().getSeriesByIndex(0).coordinateSystem;
+          const [x, y] = places.dataToPoint(data.getItemLayout(at));
+          const box = chart.getDom().getBoundingClientRect();
+          return [box.x + x, box.y + y];
+        }"""
+    )
+    with page.expect_navigation():
+        page.mouse.click(*place)
+    assert page.url.endswith("/network/devices/core-1")
+    assert [each for each in wrong if "404" not in each] == []
+
+
+def test_traps_and_their_sources_are_listed(town: Console) -> None:
+    with town.client("ops") as client:
+        shown = text(client.get("/network/traps"))
+        assert "端口断开" in shown
+        assert "超限丢弃 1,204 条" in shown
+        rows = client.get("/network/traps?kind=raw").text.split("<tbody>")[1].split("</tbody>")[0]
+        assert "厂商告警" in rows
+        assert "BGP" not in rows
+
+
+def test_uplinks_say_what_is_not_measured_and_give_a_report(town: Console) -> None:
+    with town.client("ops") as client:
+        shown = text(client.get("/network/uplinks"))
+        assert "临江区" in shown
+        assert "端口未测量" in shown
+        book = openpyxl.load_workbook(io.BytesIO(client.get("/network/uplinks?file=xlsx").content))
+    assert book.sheetnames == ["县区", "线路"]
+    assert book["县区"]["C2"].value == "临江区"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/network/lines", "/network/points", "/network/uplinks", "/network/topology",
+     "/network/traps", "/network/points/ap-2"],
+)  # fmt: skip
+def test_a_phone_scrolls_tables_and_not_the_page(town: Console, page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{town.url}{path}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_removing_asks_first_and_an_import_would_bring_it_back(town: Console, page: Page) -> None:
+    page.goto(f"{town.url}/network/points/ap-4")
+    page.click("text=移除")
+    page.wait_for_selector("#confirm.show")
+    assert "历史保留" in page.inner_text("#confirm")
+    page.click("#confirm button[type=submit]")
+    page.wait_for_url("**/network/points")
+    assert "已移除" in page.inner_text("main")
+    page.goto(f"{town.url}/network/points?state=removed")
+    assert "一村" in page.inner_text("#table")
