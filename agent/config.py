@@ -78,6 +78,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ship", "total_s", 30.0, "seconds for one request, answer included", 1, 300),
     Setting("ship", "backlog_per_s", 2.0, "most backlog batches a second", 0.01, 1000),
     Setting("traps", "listen", "", "HOST:PORT, … where SNMP traps are received; empty: nowhere"),
+    Setting(
+        "poll",
+        "enabled",
+        "auto",
+        "auto: poll network gear if the controller gives this agent role poller; no: never",
+        choices=("auto", "no"),
+    ),
     Setting("metrics", "listen", "", "HOST:PORT of /metrics; empty: nothing listens"),
 )
 """Every setting; docs/agent.toml.example and ``--help`` are held to this table by a test."""
@@ -100,6 +107,7 @@ class Config(NamedTuple):
     ship_total_s: float = 30.0
     ship_backlog_per_s: float = 2.0
     traps_listen: str = ""
+    poll_enabled: str = "auto"
     metrics_listen: str = ""
 
     def environment(self) -> dict[str, str]:

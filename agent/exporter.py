@@ -34,6 +34,28 @@ class Latest:
                 if family.samples:
                     yield family
         yield from own_metrics(self._service.status())
+        yield from poller_metrics(self._service.poller_state)
+
+
+def poller_metrics(state: dict[str, Any]) -> Iterable[Metric]:
+    """The poller about itself and its devices; nothing where none runs."""
+    if not state:
+        return
+    yield GaugeMetricFamily("yunxun_poller_devices", "Devices assigned", state["devices"])
+    for name, help_text in (
+        ("polls", "Polls done"),
+        ("failures", "Polls without an answer"),
+        ("partial", "Polls with tables that were not whole"),
+        ("missed", "Polls left out because one was still running"),
+    ):
+        yield CounterMetricFamily(f"yunxun_poller_{name}", help_text, state[name])
+    up = GaugeMetricFamily("yunxun_poller_device_up", "1 if it answered", labels=["device"])
+    took = GaugeMetricFamily("yunxun_poller_device_seconds", "Last poll took", labels=["device"])
+    for code, latest in state["latest"].items():
+        up.add_metric([code], float(latest["up"]))
+        took.add_metric([code], float(latest["poll_s"]))
+    yield up
+    yield took
 
 
 def own_metrics(status: dict[str, Any]) -> Iterable[Metric]:

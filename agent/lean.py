@@ -3,7 +3,8 @@
 Without the site module and its path files it begins 2 MB smaller; the settings come in the
 environment, so neither the TOML parser nor the command line's is loaded. The folders are where
 psutil and, for /metrics, prometheus-client are. With ``--facts`` or ``--ipv6`` first it only prints
-what that reads; with ``--traps`` it receives traps until its standard input ends.
+what that reads; with ``--traps`` it receives traps until its standard input ends, with
+``--poller`` it asks network gear.
 """
 
 import os
@@ -12,7 +13,8 @@ import sys
 
 def main() -> int:
     """Runs the agent with the settings of the environment."""
-    only = sys.argv[1] if sys.argv[1:2] in (["--facts"], ["--ipv6"], ["--traps"]) else ""
+    known = (["--facts"], ["--ipv6"], ["--traps"], ["--poller"])
+    only = sys.argv[1] if sys.argv[1:2] in known else ""
     sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.path += sys.argv[2 if only else 1 :]
     # Importable only from here on.
@@ -20,6 +22,10 @@ def main() -> int:
         from agent.trap_child import main as receive_traps  # noqa: PLC0415
 
         return receive_traps()
+    if only == "--poller":
+        from agent.poller import main as poll  # noqa: PLC0415
+
+        return poll()
     if only:
         from agent.facts import print_facts, print_ipv6  # noqa: PLC0415
 

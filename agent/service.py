@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent import VERSION
 from agent.assigned import Assigned, Samples
@@ -29,11 +29,14 @@ from agent.log import Log, utc_text
 from agent.schedule import JUMP_MS, ClockWatch, Eras, Ticks, nominal_ms, usable
 from agent.ship import Shipper
 from agent.spool import Spool
-from agent.tasks import Task, Tasks
+from agent.tasks import Run, Task, Tasks
 from collectors.catalog import TABLES
 from collectors.host import HostCollector
 from collectors.host.edges import Edges
 from collectors.records import Document, Reading
+
+if TYPE_CHECKING:
+    from agent.poll_link import PollLink
 
 STATUS = "status.json"
 STATUS_BYTES = 4_096
@@ -101,7 +104,10 @@ class Service:
         )
         used, interval_s = self._spool.eras, config.collect_interval_s
         self._eras = {k: Eras(used.get(k, ()), interval_s) for k in ("host", "parts")}
-        self.tasks = Tasks({"facts": self._facts_now}, self._post_result)
+        kinds: dict[str, Run] = {"facts": self._facts_now}
+        if config.poll_enabled == "auto":
+            kinds["snmp_scan"] = lambda task: self._poll_link().scan(task)
+        self.tasks = Tasks(kinds, self._post_result)
         self.downlink = Downlink(self._take_orders, self.tasks.held)
         self.shipper = Shipper(
             self._spool,
@@ -126,6 +132,9 @@ class Service:
         self.works = Assigned(config, self._spool_assigned, log)
         self.assigned: dict[str, Callable[[list[Item]], None]] = self.works.kinds()
         """Kinds of assignments this agent knows, and who takes all of a kind over."""
+        self._poller: PollLink | None = None
+        if config.poll_enabled == "auto":
+            self.assigned["snmp"] = self._take_devices
         self.missed = self.skipped = 0
         self.latest: list[Reading] = []
 
@@ -186,6 +195,8 @@ class Service:
     def stop(self) -> None:
         """Ends sending and closes the spool; what waits is kept."""
         self.works.stop()
+        if self._poller is not None:
+            self._poller.stop()
         self.shipper.stop()
         if self._thread is not None:
             self._thread.join(timeout=2.0)
@@ -297,6 +308,38 @@ class Service:
         self.shipper.notify(places)
         return bool(places)
 
+    # ---- network gear
+
+    @property
+    def poller_state(self) -> dict[str, Any]:
+        """What the poller process said of itself last; {} where none runs."""
+        return {} if self._poller is None else self._poller.state
+
+    def _take_devices(self, bodies: list[Item]) -> None:
+        if bodies or self._poller is not None:
+            self._poll_link().take(bodies)
+
+    def _poll_link(self) -> PollLink:
+        if self._poller is None:
+            from agent.poll_link import PollLink  # noqa: PLC0415 - half a megabyte, pollers only
+
+            self._poller = PollLink(
+                self._store_made, self._store_document, self._post_result, self._log
+            )
+        return self._poller
+
+    def _store_made(self, table: str, rows: int, from_ms: int, to_ms: int, body: bytes) -> None:
+        """In the poller's thread: a batch that is in wire form already."""
+        places = self._spool.append_made(table, rows, from_ms, to_ms, body)
+        if not places:
+            self._log.throttled("error", "not_spooled", "", reason="disk full or not writable")
+        self.shipper.notify(places)
+
+    def _store_document(self, document: Document) -> None:
+        """In the poller's thread."""
+        now_ms = int(self._clock.wall() * 1000)
+        self.shipper.notify(self._spool.append(self._agent, [], [document], now_ms))
+
     def _facts_now(self, task: Task) -> Item:
         """Task ``facts``: the next tick reads the facts and sends them."""
         del task
@@ -394,6 +437,7 @@ class Service:
             "clock_skew_s": shipper.skew_s,
             "missed_ticks": self.missed,
             "skipped_rows": self.skipped,
+            "poller": {k: v for k, v in self.poller_state.items() if k != "latest"},
             "spool": self._spool.summary(),
         }
 
@@ -448,7 +492,7 @@ def lock_folder(state: str) -> int:
 def run(config: Config, log: Log) -> int:
     """Runs until SIGTERM or SIGINT; exit status 0, or 2 if the folder is not to be had."""
     os.umask(0o077)
-    _no_core_dumps()
+    no_core_dumps()
     try:
         lock_folder(config.state)
     except AlreadyRunningError as error:
@@ -487,7 +531,7 @@ def _stop_signals() -> select.poll:
     return stopped
 
 
-def _no_core_dumps() -> None:
+def no_core_dumps() -> None:
     """The process holds a secret; a dump of it would, too."""
     try:
         import resource  # noqa: PLC0415

@@ -41,6 +41,9 @@ from collectors.records import (
 
 __all__ = ["ASIDE", "FILE", "Spool"]
 
+MADE = BatchId("unenrolled", "made", 0)
+"""Stands in batches that came encoded; ``claim`` gives them their own."""
+
 
 class Spool:
     """The file, its counters and its cap. Every method may be called from any thread."""
@@ -205,6 +208,28 @@ class Spool:
         return self._queue.put(
             BatchId(agent, meta["epoch"], meta["seq"]), kind, rows, from_ms, to_ms, body
         )
+
+    def append_made(
+        self, table: str, rows: int, from_ms: int, to_ms: int, body: bytes
+    ) -> list[int]:
+        """Stores a batch that was encoded elsewhere; it gets its id as it is sent. As ``append``
+        it raises nothing for a full disk."""
+        with self._lock:
+            for _ in range(4):
+                try:
+                    self._queue.begin()
+                    place = self._queue.put(MADE, table, rows, from_ms, to_ms, body)
+                    self._queue.commit()
+                except sqlite3.Error as error:
+                    self._queue.rollback()
+                    if is_damage(error):
+                        self._heal(error)
+                    elif not self._queue.evict_for_space():
+                        break
+                else:
+                    return [place]
+            add_loss(self._unwritten, "disk_full", rows, 1, from_ms, to_ms)
+            return []
 
     def restore(self, entries: Iterable[Entry]) -> int:
         """Takes over batches salvaged from a damaged file, in one transaction; how many."""

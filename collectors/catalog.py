@@ -126,7 +126,55 @@ REACH = Table(
 """What a poller measures of a point without SNMP. Instance "ap:12" is the access point of that
 number; ``reachable_pct`` is 100 in an interval in which any probe was answered, else 0."""
 
-TABLES: tuple[Table, ...] = (HOST, REACH)
+DEVICE = Table(
+    "device",
+    "网络设备",
+    "Network device",
+    (
+        Metric("device_up_pct", "%", "avg", "f4", "设备可用率", "Device available"),
+        Metric("device_poll_s", "s", "max", "f4", "轮询耗时", "Poll time"),
+        Metric("device_cpu_pct", "%", "avg", "f4", "设备 CPU 使用率", "Device CPU used"),
+        Metric("device_cpu_max_pct", "%", "max", "f4", "设备 CPU 最高(各板)", "Busiest CPU"),
+        Metric("device_mem_used_pct", "%", "avg", "f4", "设备内存使用率", "Device memory used"),
+        Metric("device_temperature_c", "°C", "max", "f4", "设备最高温度", "Highest temperature"),
+        Metric("device_uptime_s", "s", "last", "f8", "设备运行时长", "Device uptime"),
+        Metric("device_ports_up", "1", "last", "f4", "连通端口数", "Ports up"),
+        Metric("device_in4_bytes_s", "B/s", "avg", "f4", "设备 IPv4 入速率", "Device IPv4 in"),
+        Metric("device_out4_bytes_s", "B/s", "avg", "f4", "设备 IPv4 出速率", "Device IPv4 out"),
+        Metric("device_in6_bytes_s", "B/s", "avg", "f4", "设备 IPv6 入速率", "Device IPv6 in"),
+        Metric("device_out6_bytes_s", "B/s", "avg", "f4", "设备 IPv6 出速率", "Device IPv6 out"),
+    ),
+)
+"""A device as a poller sees it over SNMP, instance "". ``device_up_pct`` is 100 where it answered;
+CPU is the mean of its processors, memory of its fullest memory."""
+
+PORT = Table(
+    "port",
+    "网络端口",
+    "Network port",
+    (
+        Metric("port_in_bytes_s", "B/s", "avg", "f4", "端口入速率", "Port in"),
+        Metric("port_out_bytes_s", "B/s", "avg", "f4", "端口出速率", "Port out"),
+        Metric("port_in_packets_s", "1/s", "avg", "f4", "端口入包速率", "Port packets in"),
+        Metric("port_out_packets_s", "1/s", "avg", "f4", "端口出包速率", "Port packets out"),
+        Metric("port_in_errors_s", "1/s", "avg", "f4", "端口入错包速率", "Port errors in"),
+        Metric("port_out_errors_s", "1/s", "avg", "f4", "端口出错包速率", "Port errors out"),
+        Metric("port_in_discards_s", "1/s", "avg", "f4", "端口入丢弃速率", "Port discards in"),
+        Metric("port_out_discards_s", "1/s", "avg", "f4", "端口出丢弃速率", "Port discards out"),
+        Metric("port_in_used_pct", "%", "avg", "f4", "端口入利用率", "Port in used"),
+        Metric("port_out_used_pct", "%", "avg", "f4", "端口出利用率", "Port out used"),
+        Metric("port_speed_bit_s", "bit/s", "last", "f8", "端口速率", "Port speed"),
+        Metric("port_up_pct", "%", "avg", "f4", "端口连通率", "Port up"),
+        Metric("port_in4_bytes_s", "B/s", "avg", "f4", "端口 IPv4 入速率", "Port IPv4 in"),
+        Metric("port_out4_bytes_s", "B/s", "avg", "f4", "端口 IPv4 出速率", "Port IPv4 out"),
+        Metric("port_in6_bytes_s", "B/s", "avg", "f4", "端口 IPv6 入速率", "Port IPv6 in"),
+        Metric("port_out6_bytes_s", "B/s", "avg", "f4", "端口 IPv6 出速率", "Port IPv6 out"),
+    ),
+)
+"""A port of a device; instance "port:GigabitEthernet0/1". Rates are between two polls; where the
+counters cannot be compared there is none (docs/snmp.md)."""
+
+TABLES: tuple[Table, ...] = (HOST, REACH, DEVICE, PORT)
 """Every sample table. A new one also gets its rollups from here."""
 
 

@@ -31,6 +31,10 @@ from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.moves.edge_documents import EDGES
 from controller.moves.routers import ROUTERS as MOVE_ROUTERS
+from controller.network.api import ROUTERS as NETWORK_ROUTERS
+from controller.network.assign import SNMP_ASSIGNMENT, devices_of_agents
+from controller.network.discovery import SCAN_TASK
+from controller.network.intake import DEVICE_FACTS, DEVICE_STATE
 from controller.network.lines import due_contracts
 from controller.network.lines_api import router as lines_router
 from controller.network.reach_assign import REACH_ASSIGNMENT
@@ -58,6 +62,7 @@ ROUTERS = (
     apportion_router,
     lines_router,
     traps_router,
+    *NETWORK_ROUTERS,
     ipv6_router,
     ipv6_hosts_router,
     ipv6_plans_router,
@@ -71,10 +76,10 @@ ROUTERS = (
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
-ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT,)
+ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT, SNMP_ASSIGNMENT)
 """What agents measure besides their own host, by the capability that gives it."""
 
-TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW,)
+TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW, SCAN_TASK)
 """What agents can be asked to do once."""
 
 DOCUMENT_KINDS: tuple[DocumentKind, ...] = (
@@ -82,6 +87,8 @@ DOCUMENT_KINDS: tuple[DocumentKind, ...] = (
     EDGES,
     IPV6_HOST,
     TRAPS_DOCUMENT,
+    DEVICE_FACTS,
+    DEVICE_STATE,
 )
 """What agents send besides samples, by the capability that takes it in."""
 
@@ -105,6 +112,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.find_unit_id = _find_unit_id
     app.state.published = published_report
     app.state.document_kinds = DOCUMENT_KINDS
+    app.state.measured_by = devices_of_agents
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.further_due = (due_contracts,)
     app.state.readiness_streams = Streams()

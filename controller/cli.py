@@ -49,6 +49,7 @@ GROUPS = (
     Group("unit", "controller.commands.units", nested=True),
     Group("allocation", "controller.commands.allocations", nested=True),
     Group("pool", "controller.commands.pools", nested=True),
+    Group("device", "controller.commands.devices", nested=True),
     Group("line", "controller.commands.lines", nested=True),
     Group("point", "controller.commands.points", nested=True),
     Group("patrol", "controller.commands.patrol", nested=True),

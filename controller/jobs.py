@@ -13,7 +13,7 @@ from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
 from controller.ipv6 import nightly as ipv6_nightly
 from controller.moves.edge_documents import purge_edges
-from controller.network import reach_assign, traps
+from controller.network import assign, reach_assign, traps
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
@@ -125,6 +125,10 @@ def _keep_ipv6_day(runtime: Runtime) -> None:
     ipv6_nightly.keep_day(runtime)
 
 
+def _balance_pollers(runtime: Runtime) -> None:
+    assign.balance(runtime)
+
+
 def _expire_tasks(runtime: Runtime) -> None:
     with runtime.database.write() as session:
         agent_tasks.expire(session, runtime.now())
@@ -153,6 +157,7 @@ JOBS = (
     Job("ipv6 day", "analysis", _keep_ipv6_day, at=MORNING),
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),
+    Job("pollers", "pollers", _balance_pollers, timedelta(seconds=10)),
     Job("agent tasks", "upkeep", _expire_tasks, timedelta(minutes=5)),
     Job("readiness runs", "readiness", _carry_out_runs, timedelta(seconds=1)),
     Job("readiness", "upkeep", _tend_readiness, timedelta(minutes=10)),

@@ -77,7 +77,7 @@ async def _read(poll: DevicePoll, walker: Walker, profiles: Profiles, wish: Wish
     poll.system.vendor, poll.system.profile = vendor, profile.id
 
     async def ports() -> None:
-        poll.ports = await interfaces.read_ports(walker, whole=wish.parts > USAGE)
+        poll.ports = await interfaces.read_ports(walker, whole=wish.parts >= EVERYTHING)
 
     async def usage() -> None:
         poll.processors = await read_processors(walker, profile)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from .device import DevicePoll
-from .poll import EVERYTHING, USAGE, Wish, poll_once
+from .poll import EVERYTHING, SENSORS, USAGE, VERSIONS, Wish, poll_once
 from .profile import Profiles
 from .session import Timing
 from .target import Credential, Target
@@ -40,6 +40,14 @@ class Assignment:
     interval_s: float = 60.0
     whole_every: int = 60
     """Every so many polls everything is read, else what makes up usage."""
+    sometimes: tuple[tuple[str, int], ...] = ((SENSORS, 5), (VERSIONS, 10))
+    """What is read besides usage every so many polls."""
+
+    def parts(self, count: int) -> frozenset[str]:
+        """What to read at poll ``count`` (the first is 0)."""
+        if count % self.whole_every == 0:
+            return EVERYTHING
+        return USAGE | {part for part, every in self.sometimes if count % every == 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +149,8 @@ class Scheduler:
 
     async def _ask(self, device: _Device) -> Polled:
         one = device.assignment
-        whole = device.count % one.whole_every == 0
+        parts = one.parts(device.count)
+        whole = parts >= EVERYTHING
         started = monotonic()
         poll = await poll_once(
             one.target,
@@ -149,7 +158,7 @@ class Scheduler:
             self._profiles,
             timing=self._timing,
             memory=device.memory,
-            wish=Wish(parts=EVERYTHING if whole else USAGE),
+            wish=Wish(parts=parts),
         )
         if not poll.error:
             device.count += 1  # a device that was silent is read whole when it comes back

@@ -78,6 +78,25 @@ def approve(agent: AgentId, url: Url = "", data: Data = None, ca: Ca = None) -> 
     print(f"agent {agent}: approved")
 
 
+@app.command("roles")
+def set_roles(
+    agent: AgentId,
+    roles: Annotated[
+        list[str] | None, typer.Argument(metavar="[ROLE]...", help="poller; none: takes all away.")
+    ] = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Say what an agent is trusted with. A poller is given the credentials of network gear.
+
+    Example: yunxun agent roles 3f2a… poller
+    """
+    with open_api(url, data, ca) as api:
+        made = api.put(f"/api/v1/agents/{agent}/roles", {"roles": roles or []})
+    print(f"agent {made['name']}: {', '.join(made['roles']) or 'no roles'}")
+
+
 @app.command()
 def revoke(
     agent: AgentId,

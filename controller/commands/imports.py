@@ -185,6 +185,29 @@ def import_pools(
         _register(api, "pools", file, params, form)
 
 
+@app.command("devices")
+def import_devices(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    since: Since = None,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """Columns: address name code unit site zone network role shared credential interval_s port …
+    (管理地址 名称 编码 单位 站点 网络区 VPN 角色 共用 凭据 轮询间隔 SNMP端口 …).
+
+    Example: yunxun import devices 设备清单.xlsx --dry-run
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        _register(api, "devices", file, _params(dry_run, skip_bad, since, sheet, mapping), form)
+
+
 @app.command("lines")
 def import_lines(
     file: File,

@@ -263,6 +263,8 @@ async def describe_self(request: Request, runtime: RuntimeDep) -> Response:
     door = door_of(request.app)
     await door.start()
     known = await door.authenticate(request.headers.get("authorization", "").encode())
+    if known.state == "active":
+        known.last_seen, known.seen = runtime.now(), True  # a poller that asks is alive
     tag = f'"{known.assigned}"'
     headers = {"Cache-Control": "no-store", "ETag": tag}
     if known.state == "active" and known.assigned and request.headers.get("if-none-match") == tag:

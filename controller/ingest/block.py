@@ -39,6 +39,9 @@ class Part(NamedTuple):
     resource: int
     source: str
     version: int
+    words: tuple[int, ...] | None = None
+    """Of a poller's batch: the resource of each word of its dictionary ``resource``; 0 is none
+    that it may write."""
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Block:
     """Why a whole batch was not taken."""
     future: dict[int, Aside] = field(default_factory=dict)
     unset: dict[int, Aside] = field(default_factory=dict)
+    foreign: dict[int, Aside] = field(default_factory=dict)
+    """Rows of resources that the sender may not write."""
     newest_ms: dict[int, int] = field(default_factory=dict)
     """End of the newest row that was taken."""
 
@@ -103,16 +108,19 @@ def _read(
         columns = {name: values[keep] for name, values in columns.items()}
     time = columns["time"]
     taken = (time >= UNSET_CLOCK_MS) & (time <= latest_ms)
+    chosen = [parts[i] for i in indices]
+    resource = _resources(chosen, columns.get("resource"), rows)
+    taken &= resource > 0
     everything = bool(taken.all())
     if not everything:
+        _set_aside(block.foreign, indices, time, resource == 0)
         _set_aside(block.future, indices, time, time > latest_ms)
         _set_aside(block.unset, indices, time, time < UNSET_CLOCK_MS)
     ends = np.where(taken, time + (columns["interval_s"] * 1000).astype("<i8"), 0).max(axis=1)
     block.newest_ms.update(zip(indices, ends.tolist(), strict=True))
 
-    chosen = [parts[i] for i in indices]
     piece: dict[str, Any] = {
-        "resource": np.repeat(np.array([p.resource for p in chosen], dtype="<u4"), rows),
+        "resource": resource.reshape(-1),
         "version": np.repeat(np.array([p.version for p in chosen], dtype="<u8"), rows),
         "source": _dictionary([p.source for p in chosen], rows),
         "instance": _instances(layout, columns, len(chosen) * rows),
@@ -126,6 +134,17 @@ def _read(
             return None
         piece = {name: take(values, mask) for name, values in piece.items()}
     return piece
+
+
+def _resources(chosen: list[Part], codes: Array | None, rows: int) -> Array:
+    """The resource of each row, shape (batches, rows); 0 where the sender may not write it."""
+    found = np.empty((len(chosen), rows), dtype="<u4")
+    for at, part in enumerate(chosen):
+        if part.words is None or codes is None:
+            found[at] = part.resource
+        else:
+            found[at] = np.array(part.words or (0,), dtype="<u4")[codes[at]]
+    return found
 
 
 def _judge(table: Table, layout: Layout, read: Array) -> tuple[dict[str, Array], dict[int, str]]:

@@ -41,6 +41,8 @@ class Known:
     unit_id: int
     assigned: str = ""
     """Version of what it is to fetch."""
+    measures: dict[str, int] = field(default_factory=dict)
+    """Of a poller: code to id of the resources besides its own host whose rows it sends."""
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     """By epoch, the spool that came first, first."""
     allowance: float = -1.0
@@ -165,6 +167,11 @@ class Directory:
         known.resource_id, known.resource_code = row.resource_id, row.resource_code or ""
         known.assigned = row.assigned
         return known
+
+    def learn_measured(self, measured: dict[str, dict[str, int]]) -> None:
+        """Takes in which agents send rows of which further resources."""
+        for known in self._agents.values():
+            known.measures = measured.get(known.id, {})
 
     def may_look_up(self, agent: str, now: float) -> bool:
         """Whether the register may be asked for an unknown id: once per id and reload, so that

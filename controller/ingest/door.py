@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collectors import catalog, records
@@ -55,6 +55,16 @@ REFUSED_STATES = {
 }
 
 
+Measured = Callable[[Session], dict[str, dict[str, int]]]
+"""Agent to (code to id) of the resources besides its own host whose rows it sends."""
+
+
+def nothing_measured(session: Session) -> dict[str, dict[str, int]]:
+    """Every agent measures its own host only."""
+    del session
+    return {}
+
+
 class Verdict(NamedTuple):
     """What a layout means for a table, found out once."""
 
@@ -66,9 +76,16 @@ class Door:
     """The state of one process's door. ``start`` before the first batch, ``close`` after the
     last."""
 
-    def __init__(self, runtime: Runtime, kinds: tuple[DocumentKind, ...] = ()) -> None:
-        """``kinds``: the documents that capabilities above ingest take in."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        kinds: tuple[DocumentKind, ...] = (),
+        measured: Measured = nothing_measured,
+    ) -> None:
+        """``kinds``: the documents that capabilities above ingest take in; ``measured``: whose
+        rows besides their own agents send."""
         ingest = runtime.settings.ingest
+        self._measured = measured
         self._kinds = kinds_of(kinds)
         self._runtime = runtime
         self._settings = ingest
@@ -106,6 +123,7 @@ class Door:
     async def _start(self) -> None:
         rows, ledgers, subjects = await self._in_thread(self._read_all)
         self.directory.refresh(rows)
+        self.directory.learn_measured(await self._in_thread(self._read_measured))
         for ledger in ledgers:
             known = self.directory.get(ledger.agent)
             if known is not None:
@@ -157,9 +175,14 @@ class Door:
         with self._runtime.database.read() as session:
             return read_rows(session, agent)
 
+    def _read_measured(self) -> dict[str, dict[str, int]]:
+        with self._runtime.database.read() as session:
+            return self._measured(session)
+
     async def reload(self) -> None:
         """Takes in what the register says now: approvals, revocations, new agents."""
         self.directory.refresh(await self._in_thread(self._read_agents))
+        self.directory.learn_measured(await self._in_thread(self._read_measured))
 
     async def reload_agent(self, agent: str) -> None:
         """Takes in one agent at once, where this process itself changed it."""
@@ -291,21 +314,22 @@ class Door:
             ledger = self._admit(known, opened, now)
             await self._documents.put(Delivery(batch, opened.digest, opened.documents, now))
             return _acknowledged(known, batch.seq, ledger)
-        unknown = self._judge(known, opened)
+        unknown, words = self._judge(known, opened)
         ledger = self._admit(known, opened, now)
         part = Part(
             opened.layout,
             opened.rows,
             opened.payload,
             known.resource_id or 0,
-            "agent",
+            "agent" if words is None else f"poller:{known.id[:8]}",
             ledger.version(batch.seq),
+            words,
         )
         outcome = await self.commits.put(opened.table, part) if opened.rows else _NOTHING
         known.last_sample_ms = max(known.last_sample_ms, outcome.newest_ms)
         known.seen = True
         done = _acknowledged(known, batch.seq, ledger)
-        if unknown or outcome.future or outcome.unset:
+        if unknown or outcome.future or outcome.unset or outcome.foreign:
             done["set_aside"] = self._set_aside(known, unknown, opened.rows, outcome, now)
         return done
 
@@ -324,8 +348,11 @@ class Door:
             raise unauthorized("the agent is unknown or its secret is wrong; enrol it again")
         return known
 
-    def _judge(self, known: Known, opened: Opened) -> tuple[str, ...]:
-        """The columns to set aside. Raises Problem for a batch that cannot be taken."""
+    def _judge(
+        self, known: Known, opened: Opened
+    ) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
+        """The columns to set aside; of a poller's batch, the resource of each word, 0 for one that
+        it may not write. Raises Problem for a batch that cannot be taken."""
         verdict: Verdict | None = opened.layout.verdicts.get(opened.table)
         if verdict is None:
             verdict = opened.layout.verdicts[opened.table] = judge(opened.table, opened.layout)
@@ -334,6 +361,12 @@ class Door:
         if known.resource_id is None:
             raise Problem(403, "agent pending", "the agent is not bound to a resource yet")
         words = opened.layout.dictionaries.get("resource")
+        if words is not None and known.measures:
+            # Not refused as a whole: a device that has just moved must not stop the others.
+            own = {"": known.resource_id, known.resource_code: known.resource_id}
+            return verdict.unknown, tuple(
+                own.get(word) or known.measures.get(word, 0) for word in words
+            )
         if words is not None:
             for word in words:
                 if word not in ("", known.resource_code):
@@ -342,7 +375,7 @@ class Door:
                         "another agent's resource",
                         f"agent {known.id} measures {known.resource_code!r}, not {word!r}",
                     )
-        return verdict.unknown
+        return verdict.unknown, None
 
     def _admit(self, known: Known, opened: Opened, now: datetime) -> Ledger:
         try:
@@ -370,6 +403,7 @@ class Door:
         for kind, aside in (
             (set_aside.FUTURE, outcome.future),
             (set_aside.UNSET_CLOCK, outcome.unset),
+            (set_aside.FOREIGN, outcome.foreign),
         ):
             if aside is not None:
                 first, last = _span(aside)

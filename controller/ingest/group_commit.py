@@ -54,6 +54,7 @@ class Outcome(NamedTuple):
     newest_ms: int
     future: Aside | None
     unset: Aside | None
+    foreign: Aside | None = None
 
 
 @dataclass(slots=True)
@@ -208,6 +209,7 @@ class GroupCommit:
                         block.newest_ms.get(index, 0),
                         block.future.get(index),
                         block.unset.get(index),
+                        block.foreign.get(index),
                     )
                 )
         return answers

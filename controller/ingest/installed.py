@@ -15,7 +15,9 @@ def door_of(app: FastAPI) -> Door:
     """The process's door, made on first use."""
     door: Door | None = getattr(app.state, "ingest_door", None)
     if door is None:
-        door = app.state.ingest_door = Door(app.state.runtime, app.state.document_kinds)
+        door = app.state.ingest_door = Door(
+            app.state.runtime, app.state.document_kinds, app.state.measured_by
+        )
     return door
 
 

@@ -21,6 +21,7 @@ COLLECTOR_FAILED = "collector_failed"
 CLONE = "clone"
 UNKNOWN_DOCUMENT = "unknown_document"
 BAD_DOCUMENT = "bad_document"
+FOREIGN = "foreign_resource"
 KINDS = (
     UNKNOWN_COLUMN,
     FUTURE,
@@ -30,6 +31,7 @@ KINDS = (
     CLONE,
     UNKNOWN_DOCUMENT,
     BAD_DOCUMENT,
+    FOREIGN,
 )
 
 MOST_SUBJECTS = 50

@@ -116,7 +116,7 @@ def enough(known: str, held: str, count: str, held_count: str) -> str:
 
 def priority(source: str) -> str:
     """Which source speaks for a bucket that several measured: the agent, a poller, an import."""
-    return f"multiIf({source} = 'agent', 1, {source} = 'poller', 2, 3)"
+    return f"multiIf({source} = 'agent', 1, startsWith({source}, 'poller'), 2, 3)"
 
 
 def bucket(time: str, step_s: int = BUCKET_S) -> str:

@@ -72,6 +72,10 @@ def set_aside_kind(code: str, _: Text) -> tuple[str, str]:
             _("两台机器使用同一采集端身份，已暂停接收；请吊销后分别重新接入。"),
         ),
         "unknown_document": (_("未知文档"), _("采集端版本比本系统新，该类文档未入库。")),
+        "foreign_resource": (
+            _("未分配的设备"),
+            _("轮询端上报了未分配给它的设备，这些数据未入库；设备刚调整时属正常。"),
+        ),
         "bad_document": (_("文档不可用"), _("文档内容有误，原因见右；同批其他数据已入库。")),
     }
     return words.get(code, (code, ""))

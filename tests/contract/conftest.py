@@ -32,6 +32,7 @@ from controller.inventory.tables import (
 )
 from controller.ipv6.tables import Ipv6Official, Ipv6Plan, Ipv6Reading, Ipv6Site, Ipv6Subject
 from controller.network.line_tables import AccessPoint, Line, LineTerm, PointTerm
+from controller.network.tables import Device, DevicePort
 from controller.runtime import Runtime
 from controller.store import ddl, groups
 from controller.store.migrate import upgrade
@@ -136,6 +137,21 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
                     created=now,
                     expires=now.replace(year=now.year + 1),
                     changed=now,
+                )
+            )
+            session.add(
+                Resource(
+                    id=50 + number, code=f"dev-{code}", name=f"dev-{code}", kind="device",
+                    created=SINCE,
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(Holding(resource_id=50 + number, since=SINCE, unit_id=number))
+            session.add(Device(id=50 + number, address=f"10.0.0.{number}"))
+            session.flush()
+            session.add(
+                DevicePort(
+                    device_id=50 + number, instance=f"port:of-{code}", if_index=1, seen=SINCE
                 )
             )
             seen = Observation("disk.full", "resource", f"vm-{code}", "major", "磁盘将满",

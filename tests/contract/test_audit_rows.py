@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from controller.findings.record import observe
 from controller.ingest.tables import Agent, EnrolmentToken
 from controller.inventory.register_tables import Claim
 from controller.inventory.tables import Holding, Resource
+from controller.network.tables import DeviceProposal
 from controller.store.relational import Database
 from tests.contract.conftest import House
 from tests.contract.ledger_subjects import LEDGER_WRITES
@@ -31,6 +33,8 @@ ALLOCATIONS = "申请单号,单位,申请CPU,批复CPU\nZY-1,A,8,4\n".encode()
 POOLS = "编码,名称,站点,架构,CPU总量\np,池,市中心,x86,64\n".encode()
 LINES = "电路编号,运营商,单位,带宽\nL-9,电信,A,1G\n".encode()
 POINTS = "编码,层级,单位,地址\nap-9,市级,A,10.9.9.9\n".encode()
+DEVICES = "管理地址,单位,名称\n10.77.0.2,A,设备\n".encode()
+CREDENTIAL = {"name": "audited", "community": "secret-of-test"}
 SAMPLES = b"resource,time,cpu_used_pct\nvm-A,2026-11-01T00:00:00+08:00,12.5\n"
 
 
@@ -92,6 +96,67 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     ("DELETE", "/api/v1/agent-tasks/{task_id}"): (
         "ops",
         lambda c: c.delete(f"/api/v1/agent-tasks/{_task(c)}"),
+    ),
+    ("POST", "/api/v1/network/credentials"): (
+        "ops",
+        lambda c: c.post("/api/v1/network/credentials", json=CREDENTIAL),
+    ),
+    ("PUT", "/api/v1/network/credentials/{name}"): (
+        "ops",
+        lambda c: c.put("/api/v1/network/credentials/audited", json=CREDENTIAL),
+    ),
+    ("POST", "/api/v1/network/credentials-rotation"): (
+        "ops",
+        lambda c: c.post("/api/v1/network/credentials-rotation"),
+    ),
+    ("POST", "/api/v1/network/devices"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/network/devices",
+            json={"address": "10.77.0.1", "unit": "A", "code": "dev-audited"},
+        ),
+    ),
+    ("PATCH", "/api/v1/network/devices/{code}"): (
+        "ops",
+        lambda c: c.patch("/api/v1/network/devices/dev-audited", json={"role": "core"}),
+    ),
+    ("DELETE", "/api/v1/network/devices/{code}"): (
+        "ops",
+        lambda c: c.delete("/api/v1/network/devices/dev-audited?confirm=dev-audited"),
+    ),
+    ("POST", "/api/v1/import/devices"): (
+        "ops",
+        lambda c: c.post("/api/v1/import/devices", files={"file": ("d.csv", DEVICES)}),
+    ),
+    ("POST", "/api/v1/network/scan-ranges"): (
+        "ops",
+        lambda c: c.post("/api/v1/network/scan-ranges", json=_range()),
+    ),
+    ("POST", "/api/v1/network/discoveries"): (
+        "ops",
+        lambda c: c.post(
+            "/api/v1/network/discoveries",
+            json={"range": "10.77.0.0/30", "credentials": ["audited"], "agent": "agent-audited"},
+        ),
+    ),
+    ("DELETE", "/api/v1/network/scan-ranges/{range_id}"): (
+        "ops",
+        lambda c: c.delete(
+            f"/api/v1/network/scan-ranges/"
+            f"{c.get('/api/v1/network/scan-ranges').json()['items'][0]['id']}"
+        ),
+    ),
+    ("POST", "/api/v1/network/proposals/{number}/rejection"): (
+        "ops",
+        lambda c: c.post("/api/v1/network/proposals/1/rejection"),
+    ),
+    ("POST", "/api/v1/network/proposals/{number}/approval"): (
+        "ops",
+        lambda c: c.post("/api/v1/network/proposals/2/approval", json={"unit": "A"}),
+    ),
+    ("DELETE", "/api/v1/network/credentials/{name}"): (
+        "ops",
+        lambda c: c.delete("/api/v1/network/credentials/audited"),
     ),
     ("POST", "/api/v1/agents/{agent_id}/revoke"): (
         "ops",
@@ -408,6 +473,13 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
 """(method, path) -> who calls, and a call that succeeds."""
 
 
+def _range() -> dict[str, str]:
+    """A range that may be scanned now."""
+    now = HOUSE[0].runtime.now()
+    until = (now + timedelta(hours=1)).isoformat()
+    return {"cidr": "10.77.0.0/24", "since": now.isoformat(), "until": until}
+
+
 def _task(client: httpx.Client) -> int:
     """The task that was just made for the audited agent."""
     found = client.get("/api/v1/agent-tasks", params={"agent": "agent-audited"}).json()["items"]
@@ -456,6 +528,9 @@ def subjects(house: House) -> None:
             )
         )
         session.add(Resource(id=900, code="vm-idle", name="idle", ip="10.0.0.9", created=now))
+        session.add_all(
+            [DeviceProposal(id=n, address=f"10.77.0.{n + 10}", found=now) for n in (1, 2)]
+        )
         session.flush()
         session.add(Holding(resource_id=900, since=now.replace(year=2025), unit_id=1, vcpu=1))
         session.add(
