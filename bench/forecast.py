@@ -31,13 +31,14 @@ def archive() -> Path:
     return Path(os.environ.get("YUNXUN_TRACES", BESIDE))
 
 
-def measure() -> dict[str, float]:
-    """Error ratios of all and of hot machines, and how often the interval held."""
+def measure(step: int = STEP) -> dict[str, float]:
+    """Error ratios of all and of hot machines, and how often the interval held; a forecast of each
+    machine every ``step`` hours."""
     series = hourly(archive())
     hot = {name for name, values in series.items() if is_hot(values)}
     figures: dict[str, float] = {"machines": len(series), "hot_machines": len(hot)}
     for name, chosen in (("all", set(series)), ("hot", hot)):
-        errors = back_test({key: series[key] for key in sorted(chosen)})
+        errors = back_test({key: series[key] for key in sorted(chosen)}, step)
         best = min(error for key, error in errors.items() if key != "ours")
         figures |= {f"{name}_error": errors["ours"], f"{name}_naive_error": best}
         figures[f"{name}_ratio"] = errors["ours"] / best
@@ -76,11 +77,11 @@ def is_hot(values: Floats) -> bool:
     return bool(values.std() > 2 or values.mean() > 10)
 
 
-def back_test(series: dict[str, Floats]) -> dict[str, float]:
+def back_test(series: dict[str, Floats], step: int = STEP) -> dict[str, float]:
     """Mean absolute error of each forecast over all origins and machines, in points of CPU."""
     errors: dict[str, list[float]] = {}
     for values in series.values():
-        for end in range(FIRST, len(values) - WEEK + 1, STEP):
+        for end in range(FIRST, len(values) - WEEK + 1, step):
             truth, known = values[end : end + WEEK], values[:end]
             made = {**naive_forecasts(known, WEEK), "ours": predict(known, WEEK)}
             for name, ahead in made.items():

@@ -46,6 +46,7 @@ from controller.web.pages import (
     unit,
     unit_register,
     units,
+    wall,
 )
 from controller.web.render import STATIC
 from controller.web.reports import Reports
@@ -58,6 +59,7 @@ PAGES = (
     unclaimed,
     account,
     overview,
+    wall,
     units,
     unit,
     resources,

@@ -25,6 +25,9 @@
     area: colour("--yx-allocation-area"),
   };
   const FONT = getComputedStyle(document.body).fontFamily;
+  // The wall is read from five metres: its type is larger, and so is what goes with it.
+  const SIZE = parseFloat(colour("--yx-chart-size")) || 12;
+  const GRID = colour("--yx-chart-grid") || "#eef1f5";
   const SPACE = "\u00a0";
   const HATCH = { image: hatch(), repeat: "repeat" };
   const requests = new Map();
@@ -138,7 +141,7 @@
     backgroundColor: "#fff",
     padding: 0,
     transitionDuration: 0,
-    textStyle: { color: COLOURS.ink, fontFamily: FONT, fontSize: 12 },
+    textStyle: { color: COLOURS.ink, fontFamily: FONT, fontSize: SIZE },
     extraCssText: "box-shadow: 0 2px 10px rgba(20,37,61,.14);",
   };
 
@@ -237,15 +240,15 @@
         axisLine: { lineStyle: { color: "#8795ab" } },
         axisTick: { show: true, lineStyle: { color: "#8795ab" }, customValues: ticks },
         splitLine: { show: false },
-        axisLabel: { color: COLOURS.quiet, fontSize: 11, hideOverlap: true, formatter: axisTime(span), customValues: ticks },
+        axisLabel: { color: COLOURS.quiet, fontSize: SIZE - 1, hideOverlap: true, formatter: axisTime(span), customValues: ticks },
       },
       yAxis: {
         type: "value",
         min: 0,
         max: part.kind === "pct" ? 100 : Math.max(step * Math.ceil(highest / step), step),
         interval: step,
-        axisLabel: { color: COLOURS.quiet, fontSize: 11, formatter: AXIS[part.kind] },
-        splitLine: { lineStyle: { color: "#eef1f5" } },
+        axisLabel: { color: COLOURS.quiet, fontSize: SIZE - 1, formatter: AXIS[part.kind] },
+        splitLine: { lineStyle: { color: GRID } },
       },
       series: series(answer, part),
     });
@@ -259,7 +262,7 @@
       return;
     }
     const format = FORMATS[element.dataset.unit || "pct"];
-    element.style.height = `${Math.max(rows.length * 27 + 34, 120)}px`;
+    element.style.height = `${Math.max(rows.length * 2.25 * SIZE + 2.8 * SIZE, 10 * SIZE)}px`;
     const chart = start(element);
     const names = rows.map((row) => row.name);
     const own = rows.some((row) => row.own);
@@ -289,8 +292,8 @@
         min: 0,
         max: Math.max(step * Math.ceil(top / step), step),
         interval: step,
-        axisLabel: { color: COLOURS.quiet, fontSize: 11, formatter: AXIS[element.dataset.unit || "pct"], hideOverlap: true },
-        splitLine: { lineStyle: { color: "#eef1f5" } },
+        axisLabel: { color: COLOURS.quiet, fontSize: SIZE - 1, formatter: AXIS[element.dataset.unit || "pct"], hideOverlap: true },
+        splitLine: { lineStyle: { color: GRID } },
       },
       yAxis: {
         type: "category",
@@ -299,19 +302,19 @@
         axisLine: { show: false },
         axisTick: { show: false },
         axisLabel: {
-          color: COLOURS.ink, fontSize: 12, width: Math.min(150, element.clientWidth * 0.34), overflow: "truncate", interval: 0,
+          color: COLOURS.ink, fontSize: SIZE, width: Math.min(12.5 * SIZE, element.clientWidth * 0.34), overflow: "truncate", interval: 0,
         },
       },
       series: [
         {
           type: "bar",
-          barWidth: 9,
+          barWidth: 0.75 * SIZE,
           data: rows.map((row) => ({
             value: row.value,
             itemStyle: { color: row.own || !own ? COLOURS.used : COLOURS.allocated, borderRadius: 2 },
           })),
           label: {
-            show: own, position: "right", distance: 6, color: COLOURS.quiet, fontSize: 11,
+            show: own, position: "right", distance: 6, color: COLOURS.quiet, fontSize: SIZE - 1,
             formatter: (p) => (p.value === null || p.value === undefined ? "" : format(p.value)),
           },
           emphasis: { disabled: true },
@@ -320,7 +323,7 @@
         {
           type: "scatter",
           symbol: "rect",
-          symbolSize: [3, 15],
+          symbolSize: [0.25 * SIZE, 1.25 * SIZE],
           itemStyle: { color: COLOURS.p95 },
           data: marked.map((row) => [row.p95, row.name]),
           silent: true,
@@ -376,7 +379,16 @@
     }
   }
   document.addEventListener("DOMContentLoaded", () => draw(document));
-  document.addEventListener("htmx:afterSwap", () => draw(document));
+  document.addEventListener("htmx:afterSwap", () => {
+    // A page that refreshes itself for weeks must not keep the charts and answers of all that time.
+    for (const chart of drawn.splice(0)) {
+      if (chart.isDisposed()) continue;
+      if (chart.getDom().isConnected) drawn.push(chart);
+      else chart.dispose();
+    }
+    requests.clear();
+    draw(document);
+  });
   let waiting = 0;
   function resize() {
     cancelAnimationFrame(waiting);

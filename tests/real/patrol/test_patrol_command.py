@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,19 @@ def yunxun(*arguments: str) -> subprocess.CompletedProcess[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with one VM that nobody reports on."""
     made = tmp_path_factory.mktemp("patrol")
-    for kind, text in (("units", UNITS), ("resources", RESOURCES)):
-        (made / f"{kind}.csv").write_text(text)
-        done = yunxun("import", kind, str(made / f"{kind}.csv"), "--data", str(made / "data"))
-        assert done.returncode == 0, done.stderr
+    with serve(made / "data"):
+        for kind, text in (("units", UNITS), ("resources", RESOURCES)):
+            (made / f"{kind}.csv").write_text(text)
+            done = yunxun("import", kind, str(made / f"{kind}.csv"), "--data", str(made / "data"))
+            assert done.returncode == 0, done.stderr
     return made / "data"
+
+
+@pytest.fixture(scope="module")
+def served(folder: Path) -> Iterator[Path]:
+    """The same, held by a server: a command then need not start an engine of its own."""
+    with serve(folder):
+        yield folder
 
 
 def test_a_patrol_with_problems_says_them_and_exits_1(folder: Path) -> None:
@@ -43,29 +52,28 @@ def test_a_patrol_with_problems_says_them_and_exits_1(folder: Path) -> None:
     assert "得分" in done.stdout
 
 
-def test_the_same_as_json_and_in_the_list(folder: Path) -> None:
-    done = yunxun("patrol", "run", "--format", "json", "--unit", "A", "--data", str(folder))
+def test_the_same_as_json_and_in_the_list(served: Path) -> None:
+    done = yunxun("patrol", "run", "--format", "json", "--unit", "A", "--data", str(served))
     document = json.loads(done.stdout)
     assert document["run"]["state"] == "done"
     assert [each["code"] for each in document["findings"]] == ["data.none"]
     assert document["run"]["problems"] == 1
-    listed = yunxun("patrol", "list", "--data", str(folder))
+    listed = yunxun("patrol", "list", "--data", str(served))
     assert listed.returncode == 0
     assert "市交通局" in listed.stdout
-    shown = yunxun("patrol", "show", "--format", "json", "--data", str(folder))
+    shown = yunxun("patrol", "show", "--format", "json", "--data", str(served))
     assert json.loads(shown.stdout)["run"]["id"] == document["run"]["id"]
     assert shown.returncode == 1
 
 
 def test_beside_a_running_server_the_server_runs_it_and_the_report_is_a_file(
-    folder: Path, tmp_path: Path
+    served: Path, tmp_path: Path
 ) -> None:
-    with serve(folder):
-        done = yunxun("patrol", "run", "--plan", "weekly", "--data", str(folder))
-        assert done.returncode == 1, done.stderr
-        file = tmp_path / "daily.pdf"
-        made = yunxun("report", "patrol", "--format", "pdf", "-o", str(file), "--data", str(folder))
-        assert made.returncode == 0, made.stderr
+    done = yunxun("patrol", "run", "--plan", "weekly", "--data", str(served))
+    assert done.returncode == 1, done.stderr
+    file = tmp_path / "daily.pdf"
+    made = yunxun("report", "patrol", "--format", "pdf", "-o", str(file), "--data", str(served))
+    assert made.returncode == 0, made.stderr
     assert file.read_bytes().startswith(b"%PDF")
 
 
@@ -79,9 +87,9 @@ def test_beside_a_running_server_the_server_runs_it_and_the_report_is_a_file(
     ],
 )
 def test_wrong_input_is_one_line_and_status_2(
-    folder: Path, arguments: tuple[str, ...], said: str
+    served: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    done = yunxun(*arguments, "--data", str(folder))
+    done = yunxun(*arguments, "--data", str(served))
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -11,13 +11,9 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from collectors.snmp import snmprec
-from collectors.snmp.poll import ADDRESSES, VERSIONS, Wish, poll_once
-from collectors.snmp.profile import load_profiles
-from collectors.snmp.target import Community, Target
+from collectors.snmp.device import DevicePoll
 from tests.real.snmp import recordings
-from tests.real.snmp.comparison import EXPLAINED, Account, compare_all
-from tests.real.snmp.player import Device, playing
+from tests.real.snmp.comparison import EXPLAINED, Account, compare_all, poll_all
 
 pytestmark = [
     pytest.mark.skipif(not recordings.SHARED.is_dir(), reason=recordings.MISSING),
@@ -26,8 +22,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def account() -> Account:
-    return asyncio.run(compare_all())
+def polls() -> dict[str, DevicePoll]:
+    """Every recording, polled once for all tests."""
+    return asyncio.run(poll_all())
+
+
+@pytest.fixture(scope="module")
+def account(polls: dict[str, DevicePoll]) -> Account:
+    return compare_all(polls)
 
 
 @pytest.mark.parametrize(
@@ -53,58 +55,36 @@ def test_every_difference_is_explained(account: Account) -> None:
     assert met <= set(EXPLAINED), met - set(EXPLAINED)
 
 
-def test_ipv6_addresses_and_forwarding_are_those_of_the_independent_reading() -> None:
+def test_ipv6_addresses_and_forwarding_are_those_of_the_independent_reading(
+    polls: dict[str, DevicePoll],
+) -> None:
     truth = json.loads((recordings.SHARED / "reference_dev" / "derived_truth_dev.json").read_text())
-    profiles = load_profiles()
-
-    async def run() -> int:
-        checked = 0
-        for path, told in truth.items():
-            name = path.rpartition("/")[2].split(".snmprec")[0]
-            wanted = {one["addr"] for one in told["ipv6"]}
-            if not wanted and not told["ipv6_forwarding"]:
-                continue
-            rows = snmprec.read_recording(recordings.files()[f"{name}.snmprec"])
-            async with playing({name: Device(rows)}) as (port, _):
-                poll = await poll_once(
-                    Target("127.0.0.1", port),
-                    Community(community=name),
-                    profiles,
-                    wish=Wish(parts=frozenset({ADDRESSES, VERSIONS})),
-                )
-            assert wanted <= {one.address for one in poll.ip_addresses}, name
-            if told["ipv6_forwarding"]:
-                assert poll.ipv6_forwarding == (told["ipv6_forwarding"] == "1"), name
-            checked += 1
-        return checked
-
-    assert asyncio.run(run()) > 10
+    checked = 0
+    for path, told in truth.items():
+        name = path.rpartition("/")[2].split(".snmprec")[0]
+        wanted = {one["addr"] for one in told["ipv6"]}
+        if not wanted and not told["ipv6_forwarding"]:
+            continue
+        poll = polls[name]
+        assert wanted <= {one.address for one in poll.ip_addresses}, name
+        if told["ipv6_forwarding"]:
+            assert poll.ipv6_forwarding == (told["ipv6_forwarding"] == "1"), name
+        checked += 1
+    assert checked > 10
 
 
-def test_ipv6_addresses_and_their_ports_are_those_that_librenms_reads() -> None:
-    profiles = load_profiles()
-
-    async def run() -> int:
-        checked = 0
-        for name in recordings.recording_names():
-            raw = json.loads(recordings.files().get(f"{name}.json", b"{}"))
-            rows = (raw.get("ipv6-addresses", {}).get("discovery") or {}).get("ipv6_addresses", [])
-            wanted = {(row["ifIndex"], str(IPv6Address(row["ipv6_address"]))) for row in rows}
-            if not wanted:
-                continue
-            device = Device(snmprec.read_recording(recordings.files()[f"{name}.snmprec"]))
-            async with playing({name: device}) as (port, _):
-                poll = await poll_once(
-                    Target("127.0.0.1", port),
-                    Community(community=name),
-                    profiles,
-                    wish=Wish(parts=frozenset({ADDRESSES})),
-                )
-            assert wanted <= {(one.if_index, one.address) for one in poll.ip_addresses}, name
-            checked += len(wanted)
-        return checked
-
-    assert asyncio.run(run()) > 30
+def test_ipv6_addresses_and_their_ports_are_those_that_librenms_reads(
+    polls: dict[str, DevicePoll],
+) -> None:
+    checked = 0
+    for name in recordings.recording_names():
+        raw = json.loads(recordings.files().get(f"{name}.json", b"{}"))
+        rows = (raw.get("ipv6-addresses", {}).get("discovery") or {}).get("ipv6_addresses", [])
+        wanted = {(row["ifIndex"], str(IPv6Address(row["ipv6_address"]))) for row in rows}
+        read = {(one.if_index, one.address) for one in polls[name].ip_addresses} if wanted else ()
+        assert wanted <= set(read), name
+        checked += len(wanted)
+    assert checked > 30
 
 
 SYSTEM_STATS, IF_STATS = "1.3.6.1.2.1.4.31.1.1.", "1.3.6.1.2.1.4.31.3.1."
@@ -142,36 +122,25 @@ def recorded_addresses(rows: dict[str, str]) -> set[tuple[int, str]]:
     return found
 
 
-def test_addresses_and_counters_by_ip_version_equal_the_recording() -> None:
-    profiles = load_profiles()
-
-    async def run() -> tuple[int, int]:
-        counters = addresses = 0
-        for name, content in recordings.files().items():
-            if not name.endswith(".snmprec"):
-                continue
-            lines = [each.split("|", 2) for each in content.decode("latin-1").splitlines()]
-            rows = {each[0].lstrip("."): each[2] for each in lines if len(each) == 3}
-            wanted, listed = recorded_counters(rows), recorded_addresses(rows)
-            if not wanted and not listed:
-                continue
-            stem = name.removesuffix(".snmprec")
-            async with playing({stem: Device(snmprec.read_recording(content))}) as (port, _):
-                poll = await poll_once(
-                    Target("127.0.0.1", port),
-                    Community(community=stem),
-                    profiles,
-                    wish=Wish(parts=frozenset({ADDRESSES, VERSIONS})),
-                )
-            read = {(row.version, row.if_index): row for row in poll.ip_version_counters}
-            for key, octets in wanted.items():
-                for column, value in octets.items():
-                    assert getattr(read.get(key), column, None) == value, (name, key, column)
-                    counters += 1
-            assert listed <= {(one.if_index, one.address) for one in poll.ip_addresses}, name
-            addresses += len(listed)
-        return counters, addresses
-
-    counters, addresses = asyncio.run(run())
+def test_addresses_and_counters_by_ip_version_equal_the_recording(
+    polls: dict[str, DevicePoll],
+) -> None:
+    counters = addresses = 0
+    for name, content in recordings.files().items():
+        if not name.endswith(".snmprec"):
+            continue
+        lines = [each.split("|", 2) for each in content.decode("latin-1").splitlines()]
+        rows = {each[0].lstrip("."): each[2] for each in lines if len(each) == 3}
+        wanted, listed = recorded_counters(rows), recorded_addresses(rows)
+        if not wanted and not listed:
+            continue
+        poll = polls[name.removesuffix(".snmprec")]
+        read = {(row.version, row.if_index): row for row in poll.ip_version_counters}
+        for key, octets in wanted.items():
+            for column, value in octets.items():
+                assert getattr(read.get(key), column, None) == value, (name, key, column)
+                counters += 1
+        assert listed <= {(one.if_index, one.address) for one in poll.ip_addresses}, name
+        addresses += len(listed)
     assert counters > 50
     assert addresses > 30
