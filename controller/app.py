@@ -11,7 +11,9 @@ from sqlmodel import Session
 
 from controller import errors, health, openapi
 from controller.access.api import router as access_router
+from controller.access.audit_api import router as audit_router
 from controller.access.scope import CITY
+from controller.access.tokens_api import router as tokens_router
 from controller.findings.api import router as findings_router
 from controller.gauges import Gauges
 from controller.idle.api import router as idle_router
@@ -54,6 +56,8 @@ from controller.web.routes import install as install_web
 ROUTERS = (
     health.router,
     access_router,
+    tokens_router,
+    audit_router,
     ingest_router,
     *INVENTORY_ROUTERS,
     *LEDGER_ROUTERS,

@@ -1,21 +1,20 @@
-"""Users, API tokens and the audit log over HTTP. Signing in is a page; see controller.web."""
+"""Users over HTTP, and oneself. Signing in is a page; see controller.web."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
-from controller.access import audit, tokens, users
+from controller.access import audit, users
 from controller.access.deps import RuntimeDep, SignedInDep, may
 from controller.access.passwords import random_password, verify_password
 from controller.access.principal import Principal
-from controller.access.tables import ApiToken, AuditEntry, User
+from controller.access.tables import User
 from controller.problems import NotFound, Problem
 from controller.store.relational import Database
 
@@ -26,8 +25,6 @@ FindUnit = Callable[[Session, str, datetime], int]
 
 UserReader = Annotated[Principal, Depends(may("users.read"))]
 UserManager = Annotated[Principal, Depends(may("users.manage"))]
-TokenManager = Annotated[Principal, Depends(may("tokens.manage"))]
-AuditReader = Annotated[Principal, Depends(may("audit.read"))]
 
 
 class Me(BaseModel):
@@ -104,67 +101,6 @@ class NewPassword(BaseModel):
     new: str
 
 
-class TokenView(BaseModel):
-    """An API token, without its secret part."""
-
-    id: int
-    prefix: str
-    name: str
-    role: str
-    unit_id: int | None
-    created: datetime
-    expires: datetime | None
-    last_used: datetime | None
-    revoked: datetime | None
-
-
-class NewToken(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"example": {"name": "monthly report", "role": "ops", "days": 90}},
-    )
-
-    name: str = Field(max_length=100)
-    role: str
-    unit: str = ""
-    days: float | None = Field(default=None, gt=0, le=3650)
-
-
-class GivenToken(BaseModel):
-    """``text`` is shown this once."""
-
-    token: TokenView
-    text: str
-
-
-class AuditView(BaseModel):
-    id: int
-    at: datetime
-    actor: str
-    address: str
-    action: str
-    object: str
-    outcome: str
-    detail: dict[str, Any]
-    chain: str
-
-
-class AuditPage(BaseModel):
-    """``next_before`` continues the list; null at its end."""
-
-    items: list[AuditView]
-    next_before: int | None
-
-
-class AuditVerdict(BaseModel):
-    """``broken`` is the id of the first row that was changed, removed or moved."""
-
-    rows: int
-    intact: bool
-    broken: int | None
-    head: str
-
-
 @router.get("/me", summary="Who am I")
 def me(principal: SignedInDep) -> Me:
     return Me.model_validate(principal, from_attributes=True)
@@ -230,7 +166,7 @@ def create_user(
                 password,
                 body.role,
                 principal.at,
-                unit_id=_unit_id(request, session, body.unit, principal.at),
+                unit_id=unit_id_of(request, session, body.unit, principal.at),
                 display_name=body.display_name,
                 duty=body.duty,
             )
@@ -261,7 +197,7 @@ def change_user(
         unit_id = (
             user.unit_id
             if body.unit is None
-            else _unit_id(request, session, body.unit, principal.at)
+            else unit_id_of(request, session, body.unit, principal.at)
         )
         try:
             users.change_user(
@@ -289,82 +225,7 @@ def change_user(
     return GivenPassword(user=_user_view(user), password=password)
 
 
-@router.get("/tokens", summary="API tokens")
-def list_tokens(runtime: RuntimeDep, _principal: TokenManager) -> list[TokenView]:
-    with runtime.database.read() as session:
-        return [_token_view(token) for token in tokens.list_tokens(session)]
-
-
-@router.post("/tokens", status_code=201, summary="Make an API token; its text is shown once")
-def create_token(
-    body: NewToken, request: Request, runtime: RuntimeDep, principal: TokenManager
-) -> GivenToken:
-    with runtime.database.write() as session:
-        try:
-            text, token = tokens.create_token(
-                session,
-                body.name,
-                body.role,
-                principal.at,
-                unit_id=_unit_id(request, session, body.unit, principal.at),
-                days=body.days,
-            )
-        except ValueError as error:
-            raise Problem(422, "invalid token", str(error)) from None
-        audit.record(
-            session,
-            principal,
-            "token.create",
-            f"token {token.prefix}",
-            detail={"name": body.name, "role": body.role, "unit": body.unit, "days": body.days},
-        )
-    return GivenToken(token=_token_view(token), text=text)
-
-
-@router.delete("/tokens/{token_id}", status_code=204, summary="Revoke an API token at once")
-def revoke_token(token_id: int, runtime: RuntimeDep, principal: TokenManager) -> None:
-    with runtime.database.write() as session:
-        token = tokens.revoke(session, token_id, principal.at)
-        if token is None:
-            raise NotFound("token", str(token_id))
-        audit.record(session, principal, "token.revoke", f"token {token.prefix}")
-
-
-@router.get("/audit", summary="The audit log, newest first")
-def list_audit(
-    runtime: RuntimeDep,
-    _principal: AuditReader,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
-    actor: str = "",
-    action: Annotated[str, Query(description="an action or its beginning, such as user.")] = "",
-    before: Annotated[int | None, Query(description="next_before of the page before")] = None,
-    size: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> AuditPage:
-    with runtime.database.read() as session:
-        entries = audit.list_entries(
-            session,
-            since=_aware(runtime.settings.timezone, since),
-            until=_aware(runtime.settings.timezone, until),
-            actor=actor,
-            action=action,
-            before_id=before,
-            limit=size,
-        )
-        items = [_audit_view(entry) for entry in entries]
-    return AuditPage(items=items, next_before=items[-1].id if len(items) == size else None)
-
-
-@router.get("/audit/verify", summary="Walk the hash chain of the audit log")
-def verify_audit(runtime: RuntimeDep, _principal: AuditReader) -> AuditVerdict:
-    with runtime.database.read() as session:
-        verdict = audit.verify(session)
-    return AuditVerdict(
-        rows=verdict.rows, intact=verdict.broken is None, broken=verdict.broken, head=verdict.head
-    )
-
-
-def _unit_id(request: Request, session: Session, code: str, at: datetime) -> int | None:
+def unit_id_of(request: Request, session: Session, code: str, at: datetime) -> int | None:
     """The unit's id; None for no unit. Raises Problem 404."""
     if not code:
         return None
@@ -388,19 +249,5 @@ def _duty(user: User, change: UserChange) -> str:
     return user.duty if (change.role or user.role) == "unit" else ""
 
 
-def _aware(timezone: str, moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=ZoneInfo(timezone))
-
-
 def _user_view(user: User) -> UserView:
     return UserView.model_validate(user, from_attributes=True)
-
-
-def _token_view(token: ApiToken) -> TokenView:
-    return TokenView.model_validate(token, from_attributes=True)
-
-
-def _audit_view(entry: AuditEntry) -> AuditView:
-    return AuditView.model_validate(entry, from_attributes=True)

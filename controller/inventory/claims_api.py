@@ -13,13 +13,14 @@ from controller.access import audit
 from controller.access.deps import RuntimeDep, ScopeDep, may
 from controller.access.principal import Principal
 from controller.access.scope import CITY, Scope
-from controller.inventory import shares, unclaimed, units
+from controller.inventory import claims, shares, unclaimed, units
 from controller.inventory.api import At, PageNumber, PageSize, Writer, in_shanghai, page_of
+from controller.inventory.claims import ClaimView
 from controller.inventory.corrections import correct_many
 from controller.inventory.model import Page
 from controller.inventory.resources import unit_names
 from controller.inventory.settle import settle
-from controller.inventory.unclaimed import ClaimView, UnclaimedView
+from controller.inventory.unclaimed import UnclaimedView
 from controller.runtime import Runtime
 
 router = APIRouter(prefix="/api/v1", tags=["registers"])
@@ -185,7 +186,7 @@ def get_claims(
 ) -> Page[ClaimView]:
     """Open ones first."""
     with runtime.database.read() as session:
-        found = unclaimed.list_claims(session, scope, runtime.now(), state=state)
+        found = claims.list_claims(session, scope, runtime.now(), state=state)
     return page_of(found, page, size)
 
 
@@ -202,7 +203,7 @@ def claim(runtime: Runtime, scope: Scope, claimant: Principal, wanted: ClaimIn) 
     now = runtime.now()
     with runtime.database.write() as session:
         unit = units.find_unit(session, scope, wanted.unit, now)
-        made = unclaimed.make_claim(
+        made = claims.make_claim(
             session, scope, wanted.resource, unit.id,
             since=in_shanghai(wanted.since) if wanted.since else None,
             system=wanted.system, reason=wanted.reason, by=claimant.name, now=now,
@@ -225,7 +226,7 @@ def decide(runtime: Runtime, writer: Principal, claim_id: int, decision: Decisio
     """Raises NotFound, Problem 409."""
     now = runtime.now()
     with runtime.database.write() as session:
-        _, marked = unclaimed.decide(
+        _, marked = claims.decide(
             session, claim_id, approve=decision.approve, note=decision.note, by=writer.name,
             now=now,
         )  # fmt: skip
@@ -243,13 +244,13 @@ def post_withdrawal(
 ) -> ClaimView:
     now = runtime.now()
     with runtime.database.write() as session:
-        unclaimed.withdraw(session, scope, claim_id, claimant.name, now)
+        claims.withdraw(session, scope, claim_id, claimant.name, now)
         audit.record(session, claimant, "claim.withdraw", str(claim_id))
         return _view(session, scope, claim_id, now)
 
 
 def _view(session: Session, scope: Scope, claim_id: int, now: datetime) -> ClaimView:
-    return next(v for v in unclaimed.list_claims(session, scope, now) if v.id == claim_id)
+    return next(v for v in claims.list_claims(session, scope, now) if v.id == claim_id)
 
 
 @router.get("/shares", summary="Shared resources")

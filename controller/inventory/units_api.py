@@ -19,7 +19,7 @@ from controller.inventory.api import At, PageNumber, PageSize, Reader, Writer, i
 from controller.inventory.model import Page
 from controller.inventory.settle import settle
 from controller.inventory.tables import UNIT_KINDS, Resource
-from controller.inventory.unit_changes import Outcome, Paper, Part
+from controller.inventory.unit_draft import Outcome, Paper, Part
 from controller.inventory.unit_people import ChangeView, ContactView, UnitDetail
 from controller.problems import NotFound, Problem
 from controller.runtime import Runtime

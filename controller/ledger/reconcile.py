@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.ledger.compare import Known
+from controller.ledger.match_rows import Known
 
 ISSUES = (
     "only_platform", "only_register", "only_agent", "owner_unknown", "owner_differs",

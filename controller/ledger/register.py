@@ -11,8 +11,9 @@ from sqlmodel import Session, col
 from controller.inventory.dated import SHANGHAI
 from controller.inventory.tables import BusinessSystem, Holding, Resource, Site, Unit, Zone
 from controller.inventory.unit_names import UnitNames, UnknownUnitError
-from controller.ledger.compare import Known, Owner
+from controller.ledger.compare import Owner
 from controller.ledger.mapping import Covers
+from controller.ledger.match_rows import Known
 
 MEASURED = ("vm", "physical")
 """Kinds that have an address, a size and an agent."""

@@ -16,8 +16,9 @@ from controller.ingest.tables import Agent
 from controller.inventory.resources import unit_names
 from controller.inventory.tables import Unit
 from controller.ledger import mapping as mappings
-from controller.ledger.compare import Known, Owner
+from controller.ledger.compare import Owner
 from controller.ledger.imports import last_confirmed, read_document
+from controller.ledger.match_rows import Known
 from controller.ledger.reconcile import (
     AgentSide,
     PlatformSide,

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
 from clickhouse_connect.driver import httpclient
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.external import ExternalData
@@ -22,7 +21,8 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 
 from controller.settings import Settings
 from controller.store import native
-from controller.store.native import Array, Columns, Dictionary
+from controller.store.blocks import blocks, rows_of, taken
+from controller.store.native import Columns, Dictionary
 
 __all__ = [
     "Columns",
@@ -79,8 +79,6 @@ BUSY = frozenset((202, 209, 210, 242, 252, 285, 319, 999))
 UNKNOWN_DATABASE = 81
 MEMORY_LIMIT = 241
 
-MONTHS_PER_BLOCK = 60
-"""The engine refuses a block over 100 partitions."""
 CONNECT_SECONDS = 5
 ANSWER_MARGIN_SECONDS = 15
 """How much longer than the query's own limit the client waits for the answer."""
@@ -152,7 +150,7 @@ class Samples:
                 file_name=name,
                 fmt="Native",
                 structure=[f"{column} {kind}" for column, kind, _ in columns],
-                data=native.encode(columns, _rows(values for _, _, values in columns)),
+                data=native.encode(columns, rows_of(values for _, _, values in columns)),
             )
 
         def run(client: httpclient.HttpClient) -> bytes:
@@ -179,12 +177,12 @@ class Samples:
         Raises UnknownColumn, SamplesFull, SamplesUnavailable, native.NativeError.
         """
         types = self._columns(table, columns)
-        rows = _rows(columns.values())
+        rows = rows_of(columns.values())
         if rows == 0:
             return 0
-        for chosen in _blocks(columns.get("time")):
+        for chosen in blocks(columns.get("time")):
             block = [
-                (name, types[name], values if chosen is None else _take(values, chosen))
+                (name, types[name], values if chosen is None else taken(values, chosen))
                 for name, values in columns.items()
             ]
             count = rows if chosen is None else len(chosen)
@@ -367,43 +365,3 @@ def _translate(error: ClickHouseError, hide: Any) -> SamplesError:
     if code == 0 or code in BUSY:
         return SamplesUnavailable(text, code)
     return SamplesError(text, code)
-
-
-def _rows(columns: Any) -> int:
-    """Rows of a block: the length of the first column that is not one value for all."""
-    for values in columns:
-        if isinstance(values, Dictionary):
-            return len(values.codes)
-        if isinstance(values, np.ndarray) and values.ndim == 0:
-            continue
-        if isinstance(values, np.ndarray | list | tuple):
-            return len(values)
-    return 0
-
-
-def _take(values: Any, chosen: Array) -> Any:
-    if isinstance(values, Dictionary):
-        return Dictionary(values.values, np.asarray(values.codes)[chosen])
-    if isinstance(values, np.ndarray) and values.ndim:
-        return values[chosen]
-    if isinstance(values, list | tuple):
-        return [values[index] for index in chosen.tolist()]
-    return values
-
-
-def _blocks(times: Any) -> Iterator[Array | None]:
-    """Row indices of each block, None for "all rows"; a block spans MONTHS_PER_BLOCK at most."""
-    if times is None or np.ndim(times) == 0 or len(times) == 0:
-        yield None
-        return
-    moments = np.asarray(times)
-    if moments.dtype.kind in "iu":
-        moments = moments.astype("<i8").view("<M8[ms]")
-    months = moments.astype("datetime64[M]").astype("<i8")
-    first, last = int(months.min()), int(months.max())
-    if last - first < MONTHS_PER_BLOCK:
-        yield None
-        return
-    group = np.unique(months, return_inverse=True)[1] // MONTHS_PER_BLOCK
-    for number in range(int(group.max()) + 1):
-        yield np.flatnonzero(group == number)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Form
@@ -12,24 +10,27 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session, col, select
 
 from controller.access.tables import User
-from controller.findings import changes, views, windows
-from controller.findings.model import EventView, FindingView, Summary, WindowView
+from controller.findings import changes, views
+from controller.findings.model import EventView, FindingView, Summary
 from controller.findings.tables import SEVERITIES
 from controller.inventory.model import UnitView
 from controller.inventory.units import find_unit, list_units, subtree
-from controller.patrol import plans
-from controller.problems import Problem
 from controller.web import figures, render, tables
 from controller.web.pages import patrol_words as words
+from controller.web.pages.finding_parts import (
+    FindingsView,
+    Manager,
+    crumbs_of,
+    moment_of,
+    tomorrow,
+)
 from controller.web.pages.patrol_words import Evidence
 from controller.web.shell import Crumb, Flash
 from controller.web.view import View, opened
 
 router = APIRouter()
 
-FindingsView = Annotated[View, Depends(opened("findings.read"))]
 Acknowledger = Annotated[View, Depends(opened("findings.acknowledge"))]
-Manager = Annotated[View, Depends(opened("findings.manage"))]
 
 MOST_EXPORTED = 50_000
 STATES = ("unresolved", "open", "acknowledged", "resolved", "all")
@@ -107,21 +108,6 @@ class FindingPage(render.Context):
     may_manage: bool
 
 
-@dataclass(frozen=True)
-class SuppressionsPage(render.Context):
-    """The windows, and the dialog that makes one."""
-
-    template: ClassVar[str] = "suppressions.html"
-
-    rows: list[WindowView]
-    checks: dict[str, str]
-    """Code of every check to its title."""
-    units: list[UnitView]
-    until: str
-    patrol: bool
-    may_manage: bool
-
-
 @router.get("/findings")
 def findings_page(view: FindingsView, file: str = "") -> Response:
     _, asked = view.text, view.request.query_params
@@ -190,55 +176,7 @@ def findings_page(view: FindingsView, file: str = "") -> Response:
             ),
         ),
     )
-    return view.page(context, active="patrol", crumbs=_crumbs(view, Crumb(_("问题"))))
-
-
-@router.get("/findings/suppressions")
-def suppressions_page(view: FindingsView) -> Response:
-    _ = view.text
-    with view.runtime.database.read() as session:
-        rows = windows.list_windows(session, view.scope, view.now)
-        units = list_units(session, view.scope, view.now)
-    context = SuppressionsPage(
-        rows=rows,
-        checks={code: words.check_title(code, view.language) for code in plans.catalogue()},
-        units=units,
-        until=_tomorrow(view),
-        patrol=view.may("patrol.read"),
-        may_manage=view.may("findings.manage"),
-    )
-    return view.page(context, active="patrol", crumbs=_crumbs(view, Crumb(_("抑制窗口"))))
-
-
-@router.post("/findings/suppressions")
-def create_window(
-    view: Manager,
-    until: Annotated[str, Form()],
-    reason: Annotated[str, Form(max_length=500)],
-    code: Annotated[str, Form()] = "",
-    unit: Annotated[str, Form()] = "",
-    subject_kind: Annotated[str, Form()] = "",
-    subject_key: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    _ = view.text
-    try:
-        with view.runtime.database.write() as session:
-            windows.create_window(
-                session, view.scope, view.principal, since=view.now, until=_moment(view, until),
-                reason=reason, code=code, unit=unit,
-                subject_kind=subject_kind or ("resource" if subject_key else ""),
-                subject_key=subject_key.strip(),
-            )  # fmt: skip
-    except Problem as problem:
-        return render.go("/findings/suppressions", Flash("bad", _refused(view, problem)))
-    return render.go("/findings/suppressions", Flash("good", _("已抑制，到期自动恢复。")))
-
-
-@router.post("/findings/suppressions/{window_id}/end")
-def end_window(window_id: int, view: Manager) -> RedirectResponse:
-    with view.runtime.database.write() as session:
-        windows.end_window(session, view.scope, window_id, view.principal)
-    return render.go("/findings/suppressions", Flash("good", view.text("抑制已结束。")))
+    return view.page(context, active="patrol", crumbs=crumbs_of(view, Crumb(_("问题"))))
 
 
 @router.post("/findings/acknowledge")
@@ -270,11 +208,11 @@ def finding_page(finding_id: int, view: FindingsView) -> Response:
         remedy=words.remedy(finding.code, finding.detail, view.language),
         hidden_href=f"/findings/{cause}" if finding.hidden_by.startswith("finding:") else "",
         people=people,
-        until=_tomorrow(view),
+        until=tomorrow(view),
         may_acknowledge=view.may("findings.acknowledge"),
         may_manage=view.may("findings.manage"),
     )
-    crumbs = _crumbs(view, Crumb(_("问题"), "/findings"), Crumb(_("问题 {n}", n=finding_id)))
+    crumbs = crumbs_of(view, Crumb(_("问题"), "/findings"), Crumb(_("问题 {n}", n=finding_id)))
     return view.page(context, active="patrol", crumbs=crumbs)
 
 
@@ -286,7 +224,7 @@ def assign(
     due: Annotated[str, Form()] = "",
     note: Annotated[str, Form(max_length=1000)] = "",
 ) -> RedirectResponse:
-    when = _moment(view, due) if due else None
+    when = moment_of(view, due) if due else None
     with view.runtime.database.write() as session:
         changes.assign(session, view.scope, finding_id, to, when, view.principal, note)
     return render.go(f"/findings/{finding_id}", Flash("good", view.text("已指派。")))
@@ -312,11 +250,6 @@ def resolve(
     with view.runtime.database.write() as session:
         changes.resolve(session, view.scope, finding_id, view.principal, note)
     return render.go(f"/findings/{finding_id}", Flash("good", view.text("已标记为消除。")))
-
-
-def _crumbs(view: View, *crumbs: Crumb) -> Sequence[Crumb]:
-    first = Crumb(view.text("巡查"), "/patrol" if view.may("patrol.read") else "/findings")
-    return (first, *crumbs)
 
 
 def _shown(view: View, finding: FindingView) -> Shown:
@@ -351,30 +284,6 @@ def _people(session: Session) -> list[str]:
         .order_by(col(User.username))
     )
     return list(rows)
-
-
-def _moment(view: View, text: str) -> datetime:
-    """A moment as a browser's field gives it, in the controller's zone. Raises Problem 422."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Problem(422, "wrong time", view.text("时间无法识别。")) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=view.zone)
-
-
-def _tomorrow(view: View) -> str:
-    return f"{(view.now + timedelta(days=1)).astimezone(view.zone):%Y-%m-%dT%H:%M}"
-
-
-def _refused(view: View, problem: Problem) -> str:
-    _ = view.text
-    known = {
-        "reason missing": _("请填写原因。"),
-        "window too wide": _("请至少指定检查项、对象或单位之一。"),
-        "wrong period": _("结束时间须在将来，且不超过一年。"),
-        "not allowed": _("请指定本级的单位。"),
-    }
-    return known.get(problem.title, problem.detail)
 
 
 def _export(view: View, rows: list[Shown], file: str) -> Response:

@@ -12,8 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from controller.inventory.model import UnitView
 from controller.inventory.units import list_units
-from controller.notices import acts, bodies, orders, outbox, queries, wording
-from controller.notices.api import resend_delivery
+from controller.notices import acts, bodies, orders, outbox, queries
 from controller.notices.desk import Desk
 from controller.notices.views import (
     DeliveryView,
@@ -120,43 +119,6 @@ class LedgerPage(render.Context):
     table: tables.TableState
     tabs: tuple[Area, ...]
     exports: tuple[tables.ExportLink, ...]
-
-
-@dataclass(frozen=True)
-class ShownDelivery:
-    """A message with its words."""
-
-    delivery: DeliveryView
-    tone: str
-    word: str
-    channel: str
-
-
-@dataclass(frozen=True)
-class DeliveriesPage(render.Context):
-    """The outbox; failed messages first to be seen. ``mail_set``: whether mail can go out."""
-
-    template: ClassVar[str] = "notices_deliveries.html"
-
-    rows: list[ShownDelivery]
-    table: tables.TableState
-    tabs: tuple[Area, ...]
-    chosen: str
-    choices: list[tuple[str, str]]
-    mail_set: bool
-
-
-@dataclass(frozen=True)
-class TemplatePage(render.Context):
-    """The text of a kind of letter, to be edited; ``names`` may stand in braces."""
-
-    template: ClassVar[str] = "notices_template.html"
-
-    kind: str
-    kinds: list[tuple[str, str]]
-    wording: wording.Wording
-    names: list[tuple[str, str]]
-    tabs: tuple[Area, ...]
 
 
 @contextmanager
@@ -379,78 +341,3 @@ def ledger(view: NoticesView, file: str = "") -> Response:
 
 def _how(code: str, _: Text) -> str:
     return _("缩减") if code == "shrunk" else _("释放")
-
-
-@router.get("/notices/deliveries")
-def deliveries(view: NoticesManager) -> HTMLResponse:
-    _, asked = view.text, view.request.query_params
-    states = [("", _("全部")), ("dead", _("发送失败")), ("waiting", _("待发送")),
-              ("sent", _("已送出"))]  # fmt: skip
-    chosen = asked.get("state", "") if asked.get("state", "") in dict(states) else ""
-    page = tables.parse_page(asked.get("page", ""))
-    with desk_of(view) as desk:
-        found = queries.deliveries(desk, page, tables.PAGE_SIZE, state=chosen)
-    rows = [
-        ShownDelivery(
-            each,
-            *words.delivery_state(each.state, each.attempts, _),
-            words.channel(each.channel, _),
-        )
-        for each in found.items
-    ]
-    query = {"state": chosen} if chosen else {}
-    context = DeliveriesPage(
-        rows,
-        tables.TableState("/notices/deliveries", query, "", False, page, found.size, found.total),
-        tabs_of(view),
-        chosen,
-        states,
-        bool(view.runtime.settings.mail.host),
-    )
-    crumbs = [Crumb(_("提示函"), "/notices"), Crumb(_("发送记录"))]
-    return view.page(context, active="notices", crumbs=crumbs)
-
-
-@router.post("/notices/deliveries/{delivery_id}/resend")
-def resend(delivery_id: int, view: NoticesManager) -> RedirectResponse:
-    done = view.text("已重新排队，稍后发送。")
-    return attempt(
-        view,
-        "/notices/deliveries?state=dead",
-        done,
-        lambda desk: resend_delivery(desk, delivery_id),
-    )
-
-
-@router.get("/notices/template")
-def template_page(view: NoticesManager) -> HTMLResponse:
-    _ = view.text
-    kinds = [("idle", _("闲置提示函")), ("claim", _("认领通知"))]
-    asked = view.request.query_params.get("kind", "")
-    kind = asked if asked in dict(kinds) else "idle"
-    with view.runtime.database.read() as session:
-        found = wording.in_force(session, kind)
-    names = [
-        ("unit", _("单位名称")), ("count", _("资源数量")), ("vcpu", _("合计核数")),
-        ("mem_gib", _("合计内存")), ("disk_gib", _("合计存储")), ("clauses", _("依据条款")),
-        ("as_of", _("研判截止日期")), ("answer_days", _("答复工作日数")),
-        ("observe_days", _("观察工作日数")), ("office", _("发文机关")),
-    ]  # fmt: skip
-    context = TemplatePage(kind, kinds, found, names, tabs_of(view))
-    crumbs = [Crumb(_("提示函"), "/notices"), Crumb(_("函件模板"))]
-    return view.page(context, active="notices", crumbs=crumbs)
-
-
-@router.post("/notices/template")
-def save_template(
-    view: NoticesManager,
-    kind: Annotated[str, Form()] = "idle",
-    title: Annotated[str, Form()] = "",
-    body: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    done = view.text("模板已保存，之后拟的函使用新模板。")
-    back = render.link("/notices/template", kind=kind)
-    return attempt(
-        view, back, done,
-        lambda desk: wording.save(desk.session, desk.principal, kind, title, body),
-    )  # fmt: skip

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 
 from controller.inventory import claims_api
+from controller.inventory.claims import ClaimView, list_claims
 from controller.inventory.claims_api import ClaimIn, DecisionIn, SharedView, shared_views
 from controller.inventory.model import UnitView
-from controller.inventory.unclaimed import ClaimView, UnclaimedView, list_claims, list_unclaimed
+from controller.inventory.unclaimed import UnclaimedView, list_unclaimed
 from controller.inventory.units import list_units
 from controller.problems import Problem
 from controller.web import figures, register_words, render

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from controller.access.scope import CITY, Scope
-from controller.inventory import shares, unclaimed
+from controller.inventory import claims, shares, unclaimed
 from controller.inventory.corrections import correct_many
 from controller.problems import NotFound, Problem
 from controller.store.relational import Database
@@ -79,37 +79,35 @@ def test_a_unit_sees_what_may_be_its_own_and_what_it_names_and_no_other_unit(
 
 def test_an_approved_claim_is_a_dated_holding_and_refuses_the_others(city: Database) -> None:
     with city.write() as session:
-        mine = unclaimed.make_claim(
+        mine = claims.make_claim(
             session, JTJ, "n1", 1, since=SEPTEMBER, system="门户", reason="测试", by="jtj", now=NOW
         )
-        other = unclaimed.make_claim(
+        other = claims.make_claim(
             session, WJW, "n1", 3, since=None, system="", reason="", by="wjw", now=NOW
         )
         with pytest.raises(Problem):
-            unclaimed.make_claim(
+            claims.make_claim(
                 session, JTJ, "n1", 1, since=None, system="", reason="", by="jtj", now=NOW
             )
-        _, marked = unclaimed.decide(
-            session, mine.id or 0, approve=True, note="", by="ops", now=NOW
-        )
+        _, marked = claims.decide(session, mine.id or 0, approve=True, note="", by="ops", now=NOW)
         assert marked >= 0
         with pytest.raises(Problem):
-            unclaimed.decide(session, other.id or 0, approve=True, note="", by="ops", now=NOW)
+            claims.decide(session, other.id or 0, approve=True, note="", by="ops", now=NOW)
     assert [(since, unit) for since, _, unit, _ in owners(city, "n1")] == [
         ("2026-02-28", "unclaimed"),
         ("2026-08-31", "jtj"),
     ]
     assert one(city, "n1")["system"] == "门户"
     with city.read() as session:
-        states = {view.unit_code: view.state for view in unclaimed.list_claims(session, CITY, NOW)}
-        assert [view.unit_code for view in unclaimed.list_claims(session, WJW, NOW)] == ["wjw"]
+        states = {view.unit_code: view.state for view in claims.list_claims(session, CITY, NOW)}
+        assert [view.unit_code for view in claims.list_claims(session, WJW, NOW)] == ["wjw"]
     assert states == {"jtj": "approved", "wjw": "refused"}
 
 
 def test_what_is_held_or_is_anothers_cannot_be_claimed(city: Database) -> None:
     for code, unit in (("v1", 3), ("n1", 1), ("nosuch", 3)):
         with pytest.raises(NotFound), city.write() as session:
-            unclaimed.make_claim(
+            claims.make_claim(
                 session, WJW, code, unit, since=None, system="", reason="", by="x", now=NOW
             )
 

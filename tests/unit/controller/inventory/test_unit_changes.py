@@ -10,7 +10,7 @@ import pytest
 from controller.access.scope import CITY, Scope
 from controller.inventory import unit_changes, unit_people
 from controller.inventory.tables import UNIT_KINDS
-from controller.inventory.unit_changes import Paper, Part
+from controller.inventory.unit_draft import Paper, Part
 from controller.inventory.unit_names import UnitNames, UnknownUnitError
 from controller.inventory.unit_rules import PARENTS, check_place
 from controller.inventory.units import find_unit

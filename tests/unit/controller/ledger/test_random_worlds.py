@@ -20,9 +20,10 @@ from worlds import empty
 
 from controller.inventory.imports import import_resources, import_units
 from controller.ledger import mapping
-from controller.ledger.compare import Known, Owner, compare
+from controller.ledger.compare import Owner, compare
 from controller.ledger.export_file import ExportRow
 from controller.ledger.mapping import SourceMapping
+from controller.ledger.match_rows import Known
 from controller.ledger.undo import undo
 from controller.schema import metadata
 from controller.store.relational import Database, connect

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from controller.ledger.compare import Known
+from controller.ledger.match_rows import Known
 from controller.ledger.reconcile import (
     WEIGHTS,
     AgentSide,

@@ -21,7 +21,8 @@ from controller.access.scope import CITY, Scope
 from controller.inventory.corrections import correct_many
 from controller.inventory.holdings import correct
 from controller.inventory.shares import set_share
-from controller.inventory.unit_changes import Paper, Part, merge
+from controller.inventory.unit_changes import merge
+from controller.inventory.unit_draft import Paper, Part
 from controller.store import owners, rollup
 from controller.store.dirty import pending_owners
 from controller.usage.apportion import apportioned
