@@ -25,16 +25,9 @@ from controller.problems import Problem
 from controller.schema import metadata
 from controller.store.relational import Database, connect
 from tests.ingest_server import Identity, make_agents
-from tests.real.postgres import Cluster, private_cluster
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 OPS = Principal("wang", "ops", NOW)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -21,7 +21,6 @@ from controller.store.relational import Database, connect
 from controller.store.samples import Samples
 from controller.store.tables import JobRun, WorkerLock
 from controller.worker import LEASE, Worker, identity, is_gone, take_lock
-from tests.real.postgres import Cluster, private_cluster
 from tests.serving import wait_until
 
 
@@ -30,12 +29,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,7 +13,6 @@ from controller.schema import metadata
 from controller.settings import Settings
 from controller.store.relational import Database, connect
 from controller.store.samples import Samples
-from tests.real.postgres import Cluster, private_cluster
 
 
 class Clock:
@@ -27,12 +26,6 @@ class Clock:
 
     def advance(self, **span: float) -> None:
         self.now += timedelta(**span)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,16 +11,9 @@ import pytest
 from controller.inventory.tables import Unit, UnitVersion
 from controller.schema import metadata
 from controller.store.relational import Database, connect
-from tests.real.postgres import Cluster, private_cluster
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,21 +12,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "usage"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from worlds import EPOCH, World, empty, endpoint, world
+from worlds import EPOCH, World, empty, world
 
 from controller.store.samples import Samples
 
 
-@pytest.fixture(scope="session")
-def idle_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
-    with endpoint(tmp_path_factory.mktemp("idle-engine")) as samples:
-        yield samples
-
-
 @pytest.fixture
-def w(idle_engine: Samples, tmp_path: Path) -> Iterator[World]:
+def w(one_engine: Samples, tmp_path: Path) -> Iterator[World]:
     """An empty world, 60 days after EPOCH."""
-    empty(idle_engine)
-    made = world(idle_engine, tmp_path, EPOCH + timedelta(days=60))
+    empty(one_engine)
+    made = world(one_engine, tmp_path, EPOCH + timedelta(days=60))
     yield made
     made.runtime.database.close()

@@ -11,15 +11,8 @@ from sqlalchemy import Engine
 
 from controller.schema import metadata
 from controller.store.relational import Database, connect
-from tests.real.postgres import Cluster, private_cluster
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,30 +12,23 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "usage"))
 
-from worlds import World, empty, endpoint, world
+from worlds import World, empty, world
 
 from controller.schema import metadata
 from controller.store.relational import Database, connect
 from controller.store.samples import Samples
-from tests.real.postgres import Cluster, private_cluster
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
-    with endpoint(tmp_path_factory.mktemp("ledger-samples")) as client:
-        yield client
+@pytest.fixture
+def samples(one_engine: Samples) -> Samples:
+    """The session's engine, without a row."""
+    empty(one_engine)
+    return one_engine
 
 
 @pytest.fixture
 def w(samples: Samples, tmp_path: Path) -> Iterator[World]:
     """An empty world shortly after the end of March 2026."""
-    empty(samples)
     made = world(samples, tmp_path, datetime(2026, 4, 2, 4, tzinfo=UTC))
     yield made
     made.runtime.database.close()

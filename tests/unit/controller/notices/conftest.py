@@ -22,7 +22,6 @@ from controller.schema import metadata
 from controller.settings import MailSettings, NoticesSettings, Settings
 from controller.store.relational import Database, connect
 from controller.store.samples import Samples
-from tests.real.postgres import Cluster, private_cluster
 
 GIB = float(1 << 30)
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -105,12 +104,6 @@ def item(resource: int, cls: str = "idle") -> DraftItem:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture

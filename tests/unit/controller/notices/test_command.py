@@ -9,6 +9,7 @@ import pytest
 
 from controller.cli import build
 from controller.commands.client import CommandError
+from tests.serving import serve
 from tests.unit.controller.notices.conftest import PDF
 
 UNITS = "code,name\nczj,市财政局\n"
@@ -23,6 +24,12 @@ def _run(*arguments: str) -> None:
 def test_a_letter_is_drafted_sent_shown_and_closed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # A server holds the folder: each command would start an engine of its own without.
+    with serve(tmp_path / "data"):
+        _life_of_a_letter(tmp_path, capsys)
+
+
+def _life_of_a_letter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = ("--data", str(tmp_path / "data"))
     for name, text in (("units", UNITS), ("resources", RESOURCES)):
         (tmp_path / f"{name}.csv").write_text(text, "utf-8")

@@ -9,13 +9,11 @@ import pytest
 
 from controller.store.samples import Samples
 from tests.unit.controller.patrol.city import NOW, City, city, emptied
-from tests.unit.controller.usage.worlds import endpoint
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
-    with endpoint(tmp_path_factory.mktemp("engine")) as samples:
-        yield samples
+def engine(one_engine: Samples) -> Samples:
+    return one_engine
 
 
 @pytest.fixture

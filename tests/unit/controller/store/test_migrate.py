@@ -14,13 +14,7 @@ from sqlalchemy import Engine, inspect, text
 from controller.schema import metadata
 from controller.store import migrate
 from controller.store.relational import connect
-from tests.real.postgres import Cluster, private_cluster
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Cluster]:
-    with private_cluster() as cluster:
-        yield cluster
+from tests.real.postgres import Cluster
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -6,23 +6,24 @@ import numpy as np
 import pytest
 
 from controller.settings import Settings
-from controller.store.samples import MONTHS_PER_BLOCK, Samples, SamplesUnavailable, _blocks
+from controller.store.blocks import MONTHS_PER_BLOCK, blocks
+from controller.store.samples import Samples, SamplesUnavailable
 
 
 def test_rows_of_a_few_months_are_one_block() -> None:
     times = np.array(["2026-01-31", "2026-12-01"], "M8[ms]")
-    assert list(_blocks(times)) == [None]
-    assert list(_blocks(times.astype("i8"))) == [None]
-    assert list(_blocks(None)) == [None]
+    assert list(blocks(times)) == [None]
+    assert list(blocks(times.astype("i8"))) == [None]
+    assert list(blocks(None)) == [None]
 
 
 def test_rows_of_many_months_are_several_blocks_that_hold_each_row_once() -> None:
     times = np.arange("2000-01", "2026-01", dtype="M8[M]").astype("M8[ms]")
     rng = np.random.default_rng(1)
     times = rng.permutation(np.repeat(times, 3))
-    blocks = list(_blocks(times))
-    assert len(blocks) == -(-312 // MONTHS_PER_BLOCK)
-    chosen = [block for block in blocks if block is not None]
+    made = list(blocks(times))
+    assert len(made) == -(-312 // MONTHS_PER_BLOCK)
+    chosen = [block for block in made if block is not None]
     assert sorted(np.concatenate(chosen).tolist()) == list(range(len(times)))
     for block in chosen:
         assert len(np.unique(times[block].astype("M8[M]"))) <= MONTHS_PER_BLOCK

@@ -1,4 +1,4 @@
-"""One embedded engine for all tests of usage and rollups; each test starts with empty tables."""
+"""The session's engine for the tests of usage and rollups; each starts with empty tables."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from worlds import EPOCH, World, empty, endpoint, world
+from worlds import EPOCH, World, empty, world
 
 from controller.store.samples import Samples
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Samples]:
-    with endpoint(tmp_path_factory.mktemp("engine")) as samples:
-        yield samples
+def engine(one_engine: Samples) -> Samples:
+    return one_engine
 
 
 @pytest.fixture
