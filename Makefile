@@ -41,7 +41,8 @@ $(VENV)/.ready: requirements/dev.lock requirements/debian.txt requirements/setup
 
 assets: controller/web/static/vendor/.ready
 
-controller/web/static/vendor/.ready: controller/web/assets/package.json controller/web/assets/package-lock.json
+controller/web/static/vendor/.ready: controller/web/assets/package.json controller/web/assets/package-lock.json \
+		controller/web/assets/charts.entry.js controller/web/assets/build.mjs
 	cd controller/web/assets && npm ci --no-audit --no-fund --silent && npm run --silent build
 	touch $@
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import ledger, notices, papers, people
+from controller.demo import ledger, moves, notices, papers, people
 from controller.demo import run as demo
 from controller.demo.idle import first_scan
 from controller.demo.ipv6 import measure_sites
@@ -111,6 +111,8 @@ def _serve(
             f"数据目录 · folder  {data} (演示数据,可随时删除 · disposable)\n"
         )
         _furnish(console, api, fleet, processes)
+        told = moves.furnish(api, data / "controller", fleet.vms, fleet.folder, fleet.end)
+        console.print(told)
         _invite(console, api, data / "controller", password)
         while not once:
             processes.check()

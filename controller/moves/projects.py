@@ -286,7 +286,6 @@ def _apply(
             step.blocked_by = ""
         if step.state == "waiting":
             step.started = None
-        step.who = step.who or by
     session.add(step)
     note_event(session, project, by, now, what=what, step=step.step, text=text, changes=changes)
 

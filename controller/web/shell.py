@@ -78,8 +78,10 @@ class Shell:
     request_id: str
 
 
-def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) -> tuple[Area, ...]:
-    """The areas of the main job that this person may open; ``notices`` and ``findings`` wait."""
+def areas(
+    principal: Principal, _: Text, notices: int = 0, findings: int = 0, moves: int = 0
+) -> tuple[Area, ...]:
+    """The areas of the main job that this person may open; notices, findings, moves wait."""
     if not principal.holds(*MATRIX["usage.read"]):
         return ()
     found = [
@@ -103,6 +105,8 @@ def areas(principal: Principal, _: Text, notices: int = 0, findings: int = 0) ->
     elif principal.holds(*MATRIX["notices.carry_out"]):
         found.append(Area("notices", _("处置指令"), "/notices/orders", "mail", notices))
     found.append(Area("ipv6", "IPv6", "/ipv6", "world"))
+    if principal.holds(*MATRIX["moves.read"]):
+        found.append(Area("moves", _("迁网"), "/moves", "arrows-exchange", moves))
     found.append(Area("reports", _("报表"), "/reports", "printer"))
     return tuple(found)
 

@@ -28,6 +28,7 @@ from controller.access.roles import BOUND
 from controller.access.scope import Scope
 from controller.errors import request_id
 from controller.findings.views import waiting
+from controller.moves.projects import count_waiting
 from controller.notices.desk import Desk
 from controller.notices.queries import waiting_for
 from controller.runtime import Runtime
@@ -105,7 +106,11 @@ class View:
             principal=self.principal,
             csrf=self.principal.csrf,
             areas=shell.areas(
-                self.principal, self.text, self._waiting_notices(), self._waiting_findings()
+                self.principal,
+                self.text,
+                self._waiting_notices(),
+                self._waiting_findings(),
+                self._waiting_moves(),
             ),
             admin_areas=shell.admin_areas(self.principal, self._waiting_agents(), self.text),
             active=active,
@@ -144,6 +149,13 @@ class View:
             return 0
         with self.runtime.database.read() as session:
             return waiting(session, self.scope)
+
+    def _waiting_moves(self) -> int:
+        """Moves that wait for the word of the reader's own unit."""
+        if not self.may("moves.sign"):
+            return 0
+        with self.runtime.database.read() as session:
+            return count_waiting(session, self.scope)
 
     def fragment(self, context: render.Context) -> HTMLResponse:
         """A piece of a page that is fetched after it; its template has no ``shell``."""

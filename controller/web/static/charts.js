@@ -367,7 +367,7 @@
     return requests.get(url);
   }
   function draw(root) {
-    for (const element of root.querySelectorAll("[data-chart]:not([data-drawn])")) {
+    for (const element of root.querySelectorAll('[data-chart]:not([data-drawn]):not([data-chart="graph"])')) {
       element.dataset.drawn = "loading";
       if (element.dataset.chart === "rank") {
         rank(element);
@@ -395,4 +395,6 @@
     waiting = requestAnimationFrame(() => drawn.filter((c) => !c.isDisposed()).forEach((c) => c.resize()));
   }
   window.addEventListener("beforeprint", resize);
+  // For charts of other kinds that stand in files of their own.
+  window.yxCharts = { COLOURS, FONT, TOOLTIP, box, load, note, start };
 })();
