@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from controller.commands import cutover_runs
 from controller.commands.client import (
     PROBLEMS,
     Ca,
@@ -24,6 +25,9 @@ from controller.commands.language import chinese
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Cut-overs: plan, approve, carry out.", no_args_is_help=True)
+
+for _command in (cutover_runs.run, cutover_runs.status, cutover_runs.rollback, cutover_runs.cancel):
+    app.command(_command.__name__)(_command)
 
 SHOWN_FAULTS = 50
 Plan = Annotated[int, typer.Argument(metavar="PLAN", help="Number of the plan.")]

@@ -33,13 +33,20 @@ class RunKind:
     """Whether its hosts' bundles are kept and judged."""
     inspect: str = ""
     """Playbook that looks, reading only, at what an abnormal end left behind."""
+    needs: str = ""
+    """``plan``: it carries out an approved plan and is started by that alone."""
 
+CUTOVER_STAGES = ("检查", "备份", "定时回退", "变更", "等待", "验证", "确认", "固化", "结论")
 
 RUN_KINDS: tuple[RunKind, ...] = (
     RunKind("check", "collect.yml", ("采集", "研判"), collects=True),
     RunKind("judge", "", ("研判",)),
     RunKind("enable_ipv6", "enable_ipv6.yml", ("变更", "汇总"), changes=True,
             inspect="inspect_ipv6.yml"),
+    RunKind("cutover", "cutover.yml", CUTOVER_STAGES, changes=True, inspect="where.yml",
+            needs="plan"),
+    RunKind("rollback", "rollback.yml", CUTOVER_STAGES, changes=True, inspect="where.yml",
+            needs="plan"),
     RunKind("inspect", "", ("查看",)),
 )  # fmt: skip
 """Every kind; ``inspect`` plays the playbook that the inspected run's kind names."""

@@ -47,14 +47,18 @@ def enqueue(
     hosts: Iterable[str] = (),
     profiles: Iterable[str] | None = None,
     variables: Mapping[str, Any] | None = None,
+    approved: bool = False,
 ) -> ReadinessRun:
-    """A run of ``kind`` over the named hosts, or all within reach. Raises Problem 409, 422."""
+    """A run of ``kind`` over the named hosts, or all within reach. ``approved``: the caller has
+    seen another approval and its window (that of a cut-over plan). Raises Problem 409, 422."""
     made = BY_NAME.get(kind)
     if made is None or kind == "inspect":
         raise Problem(422, "bad run", f"no kind of run {kind!r}")
     if project.closed is not None:
         raise Problem(409, "project closed", "open the project again first")
-    if made.changes:
+    if made.needs == "plan" and not approved:
+        raise Problem(422, "bad run", f"{kind} carries out an approved plan: start it by the plan")
+    if made.changes and not approved:
         _check_approved(session, project, now)
     chosen = _chosen(session, project, made, list(hosts))
     waiting = session.scalar(

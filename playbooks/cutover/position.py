@@ -14,6 +14,14 @@ IN_PROGRESS = "in_progress"
 CONFIRMED = "confirmed"
 ROLLED_BACK = "rolled_back"
 NEEDS_HANDS = "needs_hands"
+FOUND = {
+    UNCHANGED: "untouched",
+    IN_PROGRESS: "armed",
+    CONFIRMED: "confirmed",
+    ROLLED_BACK: "rolled_back",
+    NEEDS_HANDS: "needs_hands",
+}
+"""The same in the words of the controller's inspections."""
 
 
 class Position(NamedTuple):

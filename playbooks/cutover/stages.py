@@ -14,7 +14,7 @@ from typing import Any
 
 from playbooks.cutover.journal import Journal
 from playbooks.cutover.plan import HostPlan
-from playbooks.cutover.position import CONFIRMED, IN_PROGRESS, Position, decide
+from playbooks.cutover.position import CONFIRMED, FOUND, IN_PROGRESS, Position, decide
 from playbooks.cutover.told import Link, StageError, Times, Told, UnreachableError, read_lines
 
 STATE_FOLDER = "/var/lib/yunxun-cutover"
@@ -39,6 +39,7 @@ class Cutover:
         times: Times,
         journal: Journal,
         cancel_file: Path | None,
+        wait_s: int = 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,6 +54,7 @@ class Cutover:
         self._times = times
         self._journal = journal
         self._cancel_file = cancel_file
+        self._wait_s = wait_s
         self._clock = clock
         self._sleep = sleep
 
@@ -272,16 +274,34 @@ class Cutover:
         return self.give_up()
 
     def where(self) -> dict[str, Any]:
-        """Reads only: where the host is now."""
+        """Reads only: where the host is now, or will be when its trial is over."""
+        until = self._clock() + self._wait_s
         position, told = self._look()
+        while (position.state == IN_PROGRESS or not told) and self._clock() < until:
+            self._sleep(POLL_S)
+            position, told = self._look()
         return {**position._asdict(), "changed": False, "told": told}
 
     def settle(self) -> dict[str, Any]:
         """The final word of a run, read from the host."""
-        position, _ = self._look()
+        position, told = self._look()
         self._journal.note(**position._asdict(), settled_at=_later(0))
         checks = self._journal.told.get("checks", [])
-        return {**position._asdict(), "changed": False, "checks": checks}
+        return {**position._asdict(), "changed": False, "checks": checks, "told": told}
+
+    def told_of(self, stage: str, found: dict[str, Any]) -> dict[str, Any]:
+        """``yunxun_marker`` and ``yunxun_found``: what the controller keeps of a stage."""
+        marker = {"stage": stage, "ok": "no" if found.get("failed") else "yes"}
+        marker["text"] = str(found.get("msg") or found.get("reason") or found.get("text") or "")
+        for name in ("state", "to_do"):
+            if found.get(name):
+                marker[name] = str(found[name])
+        if stage == "arm" and not found.get("failed"):
+            marker["deadline_at"] = self._journal.told.get("deadline_at", "")
+        kept: dict[str, Any] = {"yunxun_marker": marker}
+        if stage in ("where", "settle") and "state" in found:
+            kept["yunxun_found"] = FOUND[found["state"]] if found.get("told") else "unreachable"
+        return kept
 
     # ---- asking
 

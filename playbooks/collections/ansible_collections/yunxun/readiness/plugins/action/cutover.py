@@ -23,6 +23,7 @@ ARGUMENTS = {
     "cancel_file": {"type": "path"},
     "out_of_band": {"type": "bool", "default": False},
     "reverse_of": {"type": "str", "default": ""},
+    "wait_s": {"type": "int", "default": 0},
 }
 READ_ONLY = ("check", "where", "settle")
 # A session that stalls must end within seconds, and none may outlive the address it was made on.
@@ -52,9 +53,15 @@ class ActionModule(ActionBase):
         from playbooks.cutover.told import StageError
 
         try:
-            return {**result, **self._cutover(given, task_vars).stage(given["stage"])}
-        except (PlanError, StageError) as error:
+            cutover = self._cutover(given, task_vars)
+        except PlanError as error:
             return {**result, "failed": True, "changed": False, "msg": str(error)}
+        try:
+            found = cutover.stage(given["stage"])
+        except StageError as error:
+            found = {"failed": True, "changed": False, "msg": str(error)}
+        # What whoever runs this playbook keeps of the stage.
+        return {**result, **found, **cutover.told_of(given["stage"], found)}
 
     def _cutover(self, given, task_vars):
         from playbooks.cutover.journal import Journal
@@ -85,6 +92,7 @@ class ActionModule(ActionBase):
             times=Times(given["deadline_s"], given["reach_s"], given["verify_s"]),
             journal=Journal(Path(given["dest"]), host, name),
             cancel_file=Path(given["cancel_file"]) if given["cancel_file"] else None,
+            wait_s=given["wait_s"],
         )
 
 

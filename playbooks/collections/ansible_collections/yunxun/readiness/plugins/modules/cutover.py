@@ -65,6 +65,10 @@ options:
     description: Name of the confirmed cut-over that is taken back.
     type: str
     default: ""
+  wait_s:
+    description: How long C(where) waits for a host that is still on trial.
+    type: int
+    default: 0
 author:
   - The Yunxun authors (@yunxun)
 """

@@ -1,0 +1,221 @@
+"""``yunxun cutover run|status|rollback``: carry approved plans out, watch hosts, take them back."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from controller.commands.client import PROBLEMS, Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.language import chinese
+from controller.commands.terminal import plain, show
+
+POLL_SECONDS = 1.0
+BUSY = ("queued", "running")
+OPEN = ("waiting", "running", "unknown", "armed")
+"""Hosts of which the end is still to come, or to be read."""
+LOOKING_S = 180
+"""How long to wait for the look at the hosts after an abnormal end."""
+WORDS = {
+    "waiting": "等待", "running": "进行中", "untouched": "未变更", "armed": "试运行中",
+    "confirmed": "已割接", "rolled_back": "已回退", "rollback_unverified": "回退待核实",
+    "needs_hands": "需到场处理", "unreachable": "无法连接", "unknown": "待查看",
+}  # fmt: skip
+
+Run = Annotated[int, typer.Argument(metavar="RUN", help="Number of the cut-over.")]
+Form = Annotated[str, typer.Option("--format", help="table or json")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Watch it to its end.")]
+
+
+def run(
+    plan: Annotated[int, typer.Argument(metavar="PLAN", help="Number of an approved plan.")],
+    project: Annotated[
+        str, typer.Option("--login", help="Readiness project whose login is used: number or name.")
+    ],
+    wave: Annotated[int | None, typer.Option("--wave", min=1, help="Only this wave.")] = None,
+    host: Annotated[list[str] | None, typer.Option("--host", help="Only this host; again.")] = None,
+    deadline: Annotated[
+        int, typer.Option("--deadline", help="Seconds after which a host goes back by itself.")
+    ] = 300,
+    wait: Wait = True,
+    form: Form = "table",
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Carry an approved plan out, inside its window. Exit status 1 unless every host is confirmed.
+
+    Example: yunxun cutover run 7 --login 市交通运输局迁网 --wave 1
+    """
+    _check(form)
+    with open_api(url, data, ca) as api:
+        body = {
+            "plan": plan, "project": _project(api, project), "wave": wave, "hosts": host or [],
+            "deadline_s": deadline,
+        }  # fmt: skip
+        told = api.post("/api/v1/cutovers", body)
+        if wait:
+            told = _watch(api, told["run"]["id"])
+    _end(told, form, "confirmed" if wait else "")
+
+
+def status(
+    number: Annotated[int | None, typer.Argument(metavar="[RUN]", help="None: the latest.")] = None,
+    last: Annotated[int, typer.Option("--last", min=1, max=500, help="How many.")] = 20,
+    form: Form = "table",
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Where the hosts of a cut-over are, as they said themselves; or the latest cut-overs.
+
+    Example: yunxun cutover status 31
+    """
+    _check(form)
+    with open_api(url, data, ca) as api:
+        if number is not None:
+            _end(api.get(f"/api/v1/cutovers/{number}"), form, "")
+            return
+        found = api.get("/api/v1/cutovers", size=last)
+    if form == "json":
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    if not found["items"]:
+        print("no cut-over yet; 'yunxun cutover run PLAN --login PROJECT' starts one")
+        return
+    table = Table("run", "name", "state", "hosts", "login")
+    table.add_column("", overflow="fold")
+    for each in found["items"]:
+        counts = "  ".join(f"{_word(k)} {n}" for k, n in sorted(each["by_state"].items()))
+        table.add_row(
+            str(each["id"]), plain(each["name"]), f"{each['kind']} {each['state']}",
+            str(each["hosts"]), plain(each["project_name"]), counts,
+        )  # fmt: skip
+    show(table)
+
+
+def rollback(
+    number: Run,
+    wait: Wait = True,
+    form: Form = "table",
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """Take a cut-over back: what is on trial at once, what is confirmed in reverse, with a timer of
+    its own. Exit status 1 unless every host is on its old address.
+
+    Example: yunxun cutover rollback 31
+    """
+    _check(form)
+    with open_api(url, data, ca) as api:
+        told = api.post(f"/api/v1/cutovers/{number}/rollback")
+        if wait:
+            told = _watch(api, told["run"]["id"])
+    _end(told, form, "back" if wait else "")
+
+
+def cancel(number: Run, url: Url = "", data: Data = None, ca: Ca = None) -> None:
+    """Stop a cut-over before its next stage; hosts that are not confirmed go back.
+
+    Example: yunxun cutover cancel 31
+    """
+    with open_api(url, data, ca) as api:
+        api.get(f"/api/v1/cutovers/{number}")
+        api.post(f"/api/v1/readiness/runs/{number}/cancel")
+    print(f"run {number} stops before its next stage; 'yunxun cutover status {number}' says where")
+
+
+def _check(form: str) -> None:
+    if form not in ("table", "json"):
+        raise CommandError(f"--format {form}: there are table and json")
+
+
+def _project(api: Api, wanted: str) -> int:
+    if wanted.isdecimal():
+        return int(wanted)
+    found = [it for it in api.items("/api/v1/readiness/projects") if it["name"] == wanted]
+    if len(found) != 1:
+        raise CommandError(f"--login {wanted}: {len(found)} readiness projects bear this name")
+    return int(found[0]["id"])
+
+
+def _watch(api: Api, number: int) -> dict[str, Any]:
+    """The cut-over when every host's end is read, or nothing more comes."""
+    told: dict[str, Any] = api.get(f"/api/v1/cutovers/{number}")
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        transient=True, disable=not sys.stderr.isatty(),
+    )  # fmt: skip
+    over: float | None = None
+    said = ""
+    with bar:
+        task = bar.add_task("", total=told["run"]["hosts"])
+        while True:
+            told = api.get(f"/api/v1/cutovers/{number}")
+            open_ = [it for it in told["items"] if it["state"] in OPEN]
+            bar.update(task, completed=len(told["items"]) - len(open_), description=_line(told))
+            if bar.disable and _line(told) != said:
+                said = _line(told)
+                print(said, file=sys.stderr)
+            if told["run"]["state"] not in BUSY:
+                over = over or time.monotonic()
+                if not open_ or time.monotonic() - over > LOOKING_S:
+                    return told
+            time.sleep(POLL_SECONDS)
+
+
+def _line(told: dict[str, Any]) -> str:
+    run_view = told["run"]
+    if run_view["state"] == "queued":
+        return "waits for the worker" if run_view["worker"] else "no worker is running: yunxun serve"
+    stages = [it["stage"] for it in told["items"] if it["state"] == "running"]
+    names = run_view["stages"]
+    at = sorted({names[it - 1] for it in stages if 0 < it <= len(names)}, key=names.index)
+    counts = "  ".join(f"{_word(k)} {n}" for k, n in sorted(run_view["by_state"].items()))
+    return f"{counts}  {' '.join(at)}".rstrip()
+
+
+def _end(told: dict[str, Any], form: str, wanted: str) -> None:
+    if form == "json":
+        print(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        _show(told)
+    good = {"confirmed": ("confirmed",), "back": ("rolled_back", "untouched")}.get(wanted)
+    if wanted == "back" and told["run"]["kind"] == "rollback":
+        # A confirmed cut-over in reverse is confirmed on the old address.
+        good = ("rolled_back", "untouched", "confirmed")
+    if good and any(it["state"] not in good for it in told["items"]):
+        raise typer.Exit(PROBLEMS)
+
+
+def _show(told: dict[str, Any]) -> None:
+    view = told["run"]
+    table = Table("host", "old", "new", "state", "stage", "timer")
+    table.add_column("", overflow="fold")
+    for each in told["items"]:
+        stage = view["stages"][each["stage"] - 1] if each["stage"] else ""
+        words = " -> ".join(filter(None, (each["message"], each["to_do"])))
+        table.add_row(
+            plain(each["host"]), each["old"], each["new"], _word(each["state"]), stage,
+            _left(each["deadline_at"]), plain(words),
+        )  # fmt: skip
+    show(table)
+    print(f"{view['kind']} {view['id']} {view['name']}: {view['state']} {view['error']}".rstrip())
+
+
+def _left(deadline: str | None) -> str:
+    if not deadline:
+        return ""
+    left = (datetime.fromisoformat(deadline) - datetime.now(UTC)).total_seconds()
+    return f"{max(0, left):.0f} s"
+
+
+def _word(state: str) -> str:
+    return WORDS.get(state, state) if chinese() else state.replace("_", " ")
