@@ -14,6 +14,7 @@ from controller.access.api import router as access_router
 from controller.access.audit_api import router as audit_router
 from controller.access.scope import CITY
 from controller.access.tokens_api import router as tokens_router
+from controller.cutover.api import router as cutover_router
 from controller.findings.api import router as findings_router
 from controller.gauges import Gauges
 from controller.idle.api import router as idle_router
@@ -75,6 +76,7 @@ ROUTERS = (
     patrol_router,
     notices_router,
     *READINESS_ROUTERS,
+    cutover_router,
     reports_router,
     usage_reports_router,
 )

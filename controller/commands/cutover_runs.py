@@ -174,7 +174,9 @@ def _watch(api: Api, number: int) -> dict[str, Any]:
 def _line(told: dict[str, Any]) -> str:
     run_view = told["run"]
     if run_view["state"] == "queued":
-        return "waits for the worker" if run_view["worker"] else "no worker is running: yunxun serve"
+        return (
+            "waits for the worker" if run_view["worker"] else "no worker is running: yunxun serve"
+        )
     stages = [it["stage"] for it in told["items"] if it["state"] == "running"]
     names = run_view["stages"]
     at = sorted({names[it - 1] for it in stages if 0 < it <= len(names)}, key=names.index)

@@ -35,6 +35,9 @@ class NewCutover(BaseModel):
     wave: int | None = Field(None, ge=1)
     hosts: list[str] = Field([], max_length=500, description="Only these. None: all.")
     deadline_s: int = Field(300, description="A host not confirmed by then goes back by itself.")
+    verify_s: int = Field(
+        cutovers.VERIFY_S, description="Every check must succeed within this; under half of it."
+    )
 
 
 @router.get("", summary="Cut-overs, the newest first")
@@ -62,9 +65,7 @@ def get_cutover(run_id: int, runtime: RuntimeDep, scope: ScopeDep, reader: Reade
 
 
 @router.post("/{run_id}/rollback", status_code=202, summary="Take a cut-over back")
-def post_rollback(
-    run_id: int, runtime: RuntimeDep, scope: ScopeDep, by: Manager
-) -> CutoverDetail:
+def post_rollback(run_id: int, runtime: RuntimeDep, scope: ScopeDep, by: Manager) -> CutoverDetail:
     """What is on trial at once; what is confirmed by a cut-over in reverse, with its own timer."""
     return go_back(runtime, scope, by, run_id)
 
@@ -74,7 +75,7 @@ def begin(runtime: Runtime, scope: Scope, by: Principal, wanted: NewCutover) -> 
     with runtime.database.write() as session:
         run = cutovers.start(
             session, scope, wanted.plan, wanted.project, wave=wanted.wave, only=wanted.hosts,
-            deadline_s=wanted.deadline_s, by=by.name, now=by.at,
+            deadline_s=wanted.deadline_s, verify_s=wanted.verify_s, by=by.name, now=by.at,
         )  # fmt: skip
         told = {"plan": wanted.plan, "wave": wanted.wave, "hosts": wanted.hosts}
         audit.record(session, by, "cutover.run", f"run {run.id}", detail=told)

@@ -31,6 +31,7 @@ from controller.readiness.tables import (
 
 KINDS = ("cutover", "rollback")
 OVER = ("confirmed", "rolled_back", "untouched", "rollback_unverified", "needs_hands")
+VERIFY_S = 50
 LEAST_DEADLINE_S, MOST_DEADLINE_S = 120, 3600
 
 
@@ -43,6 +44,7 @@ def start(
     wave: int | None,
     only: Iterable[str],
     deadline_s: int,
+    verify_s: int = VERIFY_S,
     by: str,
     now: datetime,
 ) -> ReadinessRun:
@@ -62,7 +64,7 @@ def start(
         raise Problem(422, "bad host", f"host {unknown[0]!r} is not in this plan or wave")
     if wanted:
         chosen = {it: chosen[it] for it in wanted}
-    _check_deadline(deadline_s)
+    _check_times(deadline_s, verify_s)
     _known_to(session, scope, project, chosen, now)
     tries = session.scalar(
         select(func.count())
@@ -72,7 +74,7 @@ def start(
     name = f"plan-{plan_id}{f'-wave-{wave}' if wave else ''}.{(tries or 0) + 1}"
     return runs.enqueue(
         session, project, "cutover", by=by, now=now, hosts=chosen, approved=True,
-        variables=_variables(chosen, name, deadline_s)
+        variables=_variables(chosen, name, deadline_s, verify_s)
         | {"cutover_plan": plan_id, "cutover_wave": wave or 0},
     )  # fmt: skip
 
@@ -179,14 +181,14 @@ def _host(
         state = "running"  # going back; what became of it is still to be read
     deadline = next((mark["deadline_at"] for mark in markers if mark.get("deadline_at")), "")
     decided = state in OVER or any(mark.get("stage") == "confirm" for mark in markers)
-    final = next((mark for mark in reversed(markers) if mark.get("state")), {})
+    final: dict[str, Any] = next((mark for mark in reversed(markers) if mark.get("state")), {})
     return CutoverHost(
         host=name,
         old=str(plan.get("old_address", "")),
         new=str(plan.get("address") or plan.get("address6") or ""),
         state=state,
         stage=first.stage,
-        message=first.message or str(final.get("text", "")),
+        message=_why(markers) or str(final.get("text", "")) or first.message,
         to_do=str(final.get("to_do", "")),
         deadline_at=datetime.fromisoformat(deadline) if deadline and not decided else None,
         stages=[
@@ -201,7 +203,17 @@ def _host(
     )
 
 
-def _check_deadline(deadline_s: int) -> None:
+def _why(markers: list[dict[str, Any]]) -> str:
+    """Why it did not go through: the first stage that failed says it."""
+    return next((str(mark.get("text", "")) for mark in markers if mark.get("ok") == "no"), "")
+
+
+def _check_times(deadline_s: int, verify_s: int) -> None:
+    if verify_s < 1 or 2 * verify_s >= deadline_s:
+        raise Problem(
+            422, "bad times", f"verifying may take less than half of the deadline: {verify_s} s of"
+            f" {deadline_s} s",
+        )  # fmt: skip
     if not LEAST_DEADLINE_S <= deadline_s <= MOST_DEADLINE_S:
         raise Problem(
             422, "bad deadline",
@@ -209,12 +221,14 @@ def _check_deadline(deadline_s: int) -> None:
         )  # fmt: skip
 
 
-def _variables(chosen: Mapping[str, Any], name: str, deadline_s: int) -> dict[str, Any]:
+def _variables(
+    chosen: Mapping[str, Any], name: str, deadline_s: int, verify_s: int
+) -> dict[str, Any]:
     return {
         "cutover_hosts": dict(chosen),
         "cutover_id": name,
         "cutover_deadline_s": deadline_s,
-        "cutover_verify_s": min(90, (deadline_s - 1) // 2),
+        "cutover_verify_s": verify_s,
     }
 
 
@@ -235,7 +249,7 @@ def _known_to(
         if host is None or host.retired is not None or not host.address:
             if not old:
                 raise Problem(422, "bad host", f"{name}: no address to log in to is known")
-            missing.append(WantedHost(name, old, unit=str(plan.get("unit", ""))))
+            missing.append(WantedHost(name=name, address=old, unit=str(plan.get("unit", ""))))
         elif old and host.address != old:
             raise Problem(
                 409, "address differs",

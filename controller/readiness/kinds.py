@@ -36,6 +36,7 @@ class RunKind:
     needs: str = ""
     """``plan``: it carries out an approved plan and is started by that alone."""
 
+
 CUTOVER_STAGES = ("检查", "备份", "定时回退", "变更", "等待", "验证", "确认", "固化", "结论")
 
 RUN_KINDS: tuple[RunKind, ...] = (

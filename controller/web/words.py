@@ -128,6 +128,8 @@ def action(code: str, _: Text) -> str:
         "patrol.sign": _("签名巡查记录"),
         "patrol.drill": _("记录应急演练"),
         "holding.correct": _("更正归属与分配"),
+        "cutover.run": _("执行割接"),
+        "cutover.rollback": _("退回割接"),
     }
     if code.startswith("notice."):
         return f"{_('提示函')} · {notice_words.act(code.removeprefix('notice.'), _)}"

@@ -37,6 +37,7 @@ from controller.runtime import Runtime
 from controller.store import ddl, groups
 from controller.store.migrate import upgrade
 from controller.store.relational import Database, connect
+from tests.contract.cutover_subjects import furnish_cutovers
 from tests.contract.ledger_subjects import furnish_ledger
 from tests.contract.move_subjects import furnish_moves
 from tests.contract.notices import add_notices
@@ -192,6 +193,7 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
         furnish_ledger(session, now)
         furnish_moves(session, now)
         furnish_readiness(session, now)
+        furnish_cutovers(session, now)
         given = {
             role: tokens.create_token(
                 session, role, role, now, unit_id=1 if role in BOUND else None

@@ -20,6 +20,7 @@ from controller.inventory.tables import Holding, Resource
 from controller.network.tables import DeviceProposal
 from controller.store.relational import Database
 from tests.contract.conftest import House
+from tests.contract.cutover_subjects import CUTOVER_WRITES
 from tests.contract.ledger_subjects import LEDGER_WRITES
 from tests.contract.move_subjects import MOVE_WRITES
 from tests.contract.readiness_subjects import READINESS_WRITES, furnish_writes
@@ -409,6 +410,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     **LEDGER_WRITES,
     **MOVE_WRITES,
     **READINESS_WRITES,
+    **CUTOVER_WRITES,
     ("POST", "/api/v1/notices/draft"): (
         "ops",
         lambda c: c.post(

@@ -11,6 +11,7 @@ import pytest
 from controller.access import sessions, users
 from controller.access.passwords import random_password
 from tests.contract.conftest import House
+from tests.contract.cutover_subjects import CUTOVERS
 from tests.contract.move_subjects import MOVE_LISTS, MOVE_THEIRS
 
 THEIRS = [
@@ -85,6 +86,7 @@ LISTS = [
     "/api/v1/ipv6/sites",
     "/api/v1/ipv6/overview",
     *MOVE_LISTS,
+    "/api/v1/cutovers",
     "/api/v1/ipv6/hosts",
     "/api/v1/ipv6/traffic",
     "/api/v1/ipv6/traffic?by=system",
@@ -237,12 +239,23 @@ def test_anothers_readiness_project_is_not_there(house: House, path: str) -> Non
             assert client.post("/api/v1/readiness/bundles/2", files=bundle).status_code == 404
 
 
+def test_anothers_cut_over_is_not_there(house: House) -> None:
+    for role in ("unit", "county_admin"):
+        with house.client(house.tokens[role]) as client:
+            for place in ("/api/v1/cutovers", "/cutovers"):
+                assert client.get(f"{place}/{CUTOVERS['B']}").status_code == 404
+                assert client.get(f"{place}/4711").status_code == 404
+                assert client.get(f"{place}/1").status_code == 404  # a run, but of another kind
+                assert client.get(f"{place}/{CUTOVERS['A']}").status_code == 200
+
+
 def test_the_city_sees_both(house: House) -> None:
     with house.client(house.tokens["ops"]) as client:
         assert {"A", "B"} <= {unit["code"] for unit in client.get("/api/v1/units").json()["items"]}
 
 
 PAGES = [
+    "/cutovers",
     "/idle",
     "/idle?class=all",
     "/idle/what-if",
