@@ -18,6 +18,7 @@ from controller.children import samples_child
 from controller.prepare import close_runtime, open_runtime, prepare_database, prepare_samples
 from controller.runtime import Runtime
 from controller.settings import Settings
+from controller.store.loopback import bracketed, loopback
 from controller.supervisor import StartError, listen, needs_tls, own_url
 
 
@@ -56,7 +57,8 @@ def _reached_as_served(settings: Settings) -> Settings:
 @contextmanager
 def _serving(runtime: Runtime, token: str) -> Iterator[tuple[str, str]]:
     app = create_app(runtime, local_token_hash=hash_secret(token))
-    listener = listen("127.0.0.1", 0)
+    host = loopback()
+    listener = listen(host, 0)
     server = uvicorn.Server(uvicorn_config(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -65,7 +67,7 @@ def _serving(runtime: Runtime, token: str) -> Iterator[tuple[str, str]]:
             if not thread.is_alive():
                 raise StartError("the API did not start; see the log above")
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", token
+        yield f"http://{bracketed(host)}:{listener.getsockname()[1]}", token
     finally:
         server.should_exit = True
         thread.join(10)

@@ -24,6 +24,7 @@ from typing import Any
 from controller import folder
 from controller.children import Child, module, samples_child
 from controller.settings import Settings
+from controller.store.loopback import loopback
 from controller.watchdog import Watchdog
 
 BACKLOG = 2048
@@ -83,7 +84,7 @@ def own_url(settings: Settings, port: int, *, tls: bool) -> str:
     """The address on this machine, for commands and for people."""
     host = settings.host.strip("[]")
     if host == "0.0.0.0":  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
+        host = loopback()
     elif host == "::":
         host = "::1"
     return f"http{'s' * tls}://{f'[{host}]' if ':' in host else host}:{port}"

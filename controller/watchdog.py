@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from controller.children import Child
+from controller.store.loopback import family_of
 
 ASK_SECONDS = 5.0
 SILENT_SECONDS = 60.0
@@ -61,9 +62,10 @@ class Watchdog:
             if told["pid"] != pid:
                 return
             parts = urlsplit(told["url"])
-            asking = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            host = parts.hostname or ""
+            asking = socket.socket(family_of(host), socket.SOCK_STREAM)
             asking.setblocking(False)
-            asking.connect_ex((parts.hostname or "", parts.port or 0))
+            asking.connect_ex((host, parts.port or 0))
         except (OSError, ValueError, KeyError):
             return
         # From its announcement on it must answer.

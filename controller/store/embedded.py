@@ -1,4 +1,4 @@
-"""The embedded engine's own process: chDB behind ClickHouse's HTTP interface on 127.0.0.1.
+"""The embedded engine's own process: chDB behind ClickHouse's HTTP interface on loopback.
 
 ``python -m controller.store.embedded [--data DIR] [--config FILE]``
 
@@ -31,6 +31,7 @@ from typing import Any
 from controller.settings import Settings, SettingsError, load
 from controller.store.endpoint import Endpoint
 from controller.store.engine import Connection, Engine, Limits
+from controller.store.loopback import bracketed
 
 DATABASE = "yunxun"
 LOCK_SECONDS = 15.0
@@ -176,7 +177,7 @@ def _serve(engine: Engine, announcement: Path, parent: int) -> None:
         signal.signal(number, lambda *_: stop.set())
     server = threading.Thread(target=endpoint.serve_forever, args=(0.2,), daemon=True)
     server.start()
-    url = f"http://default:{password}@127.0.0.1:{endpoint.port}/{DATABASE}"
+    url = f"http://default:{password}@{bracketed(endpoint.host)}:{endpoint.port}/{DATABASE}"
     _announce(announcement, {"url": url, "pid": os.getpid()})
     while not stop.wait(PARENT_POLL_SECONDS):
         if os.getppid() != parent:

@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
 from controller.store.engine import BUSY, READONLY, UNKNOWN, Engine, EngineError
+from controller.store.loopback import family_of, loopback
 from controller.store.statements import RefusedError, classify, split_insert
 
 MAX_BODY_BYTES = 256 << 20
@@ -57,14 +58,16 @@ _STATUS = {BUSY: 503, READONLY: 403}
 
 
 class Endpoint(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Listens on 127.0.0.1 at a port of the system's choice."""
+    """Listens on loopback at a port of the system's choice."""
 
     daemon_threads = True
     request_queue_size = 128
     allow_reuse_address = False
 
     def __init__(self, engine: Engine, password: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.host = loopback()
+        self.address_family = family_of(self.host)
+        super().__init__((self.host, 0), _Handler)
         self.engine = engine
         self.running = 0
         self.lock = threading.Lock()
