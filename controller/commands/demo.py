@@ -23,6 +23,7 @@ from controller.demo import run as demo
 from controller.demo.idle import first_scan
 from controller.demo.ipv6 import measure_sites
 from controller.demo.patrol import first_patrol
+from controller.demo.readiness import first_projects
 
 app = typer.Typer()
 
@@ -127,6 +128,9 @@ def _furnish(console: Console, api: Api, fleet: demo.Fleet, processes: demo.Proc
     console.print(f"巡查 · patrolled: {first_patrol(api.get, api.post)}")
     console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
     console.print(notices.furnish(api, fleet.vms, fleet.folder))
+    console.print(
+        first_projects(api.get, api.post, api.put, api.post_file, fleet.folder, fleet.end)
+    )
     console.print(f"网站 IPv6 · sites measured: {measure_sites(api, processes)}")
 
 

@@ -76,6 +76,34 @@ def enqueue(
     return _add(session, run, chosen)
 
 
+def enqueue_judging(
+    session: Session, project: ReadinessProject, host: ReadinessHost, by: str, now: datetime
+) -> int:
+    """A run that judges this host's bundle: one that waits already takes the host in, so that a
+    hundred uploads are not a hundred runs."""
+    waiting = session.scalars(
+        select(ReadinessRun)
+        .where(
+            col(ReadinessRun.project_id) == project.id,
+            col(ReadinessRun.kind) == "judge",
+            col(ReadinessRun.state) == "queued",
+            col(ReadinessRun.by) == by,
+        )
+        .order_by(col(ReadinessRun.id))
+        .with_for_update()
+    ).first()
+    if waiting is None or waiting.profiles != project.profiles:
+        run = enqueue(session, project, "judge", by=by, now=now, hosts=[host.name])
+        return run.id or 0
+    key = (waiting.id or 0, host.id or 0)
+    if session.get(ReadinessRunHost, key) is None:
+        _bump(waiting)
+        session.add(waiting)
+        session.add(ReadinessRunHost(run_id=key[0], host_id=key[1]))
+        session.flush()
+    return key[0]
+
+
 def _add(session: Session, run: ReadinessRun, hosts: Iterable[ReadinessHost]) -> ReadinessRun:
     session.add(run)
     session.flush()

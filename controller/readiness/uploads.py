@@ -47,8 +47,7 @@ def take_in(
         bundles.register(session, host, bundle, size, source=source, by=by.name, now=by.at)
         number = None
         if judge and host.bundle == bundle.sha256:
-            run = runs.enqueue(session, project, "judge", by=by.name, now=by.at, hosts=[host.name])
-            number = run.id
+            number = runs.enqueue_judging(session, project, host, by.name, by.at)
         audit.record(
             session, by, "readiness.upload", f"project {project_id}",
             detail={"host": host.name, "sha256": bundle.sha256},

@@ -107,6 +107,8 @@ def areas(
     found.append(Area("ipv6", "IPv6", "/ipv6", "world"))
     if principal.holds(*MATRIX["moves.read"]):
         found.append(Area("moves", _("迁网"), "/moves", "arrows-exchange", moves))
+    if principal.holds(*MATRIX["readiness.read"]):
+        found.append(Area("readiness", _("迁移与信创适配"), "/readiness", "circle-check"))
     found.append(Area("reports", _("报表"), "/reports", "printer"))
     return tuple(found)
 

@@ -38,7 +38,7 @@ def cpu(look: Look) -> Iterable[Hit]:
     if it.domestic is None:
         raise Conflict(f"processor not identified: {it.vendor or '?'} {it.model or '?'}")
     if not it.domestic:
-        excerpt = f"{it.vendor} {it.model} {it.arch}"
+        excerpt = " ".join(told for told in (it.vendor, it.model, it.arch) if told)
         yield Hit("cpu", "file", "/proc/cpuinfo", excerpt, "cpuinfo")
 
 
