@@ -46,7 +46,11 @@ _MOMENT = cells.parse_moment
 def parse_kind(cell: Cell) -> str:
     word = fold(str(cell))
     return next(
-        (kind for kind, names in KINDS.items() if word == kind or word in [fold(each) for each in names.split()]),
+        (
+            kind
+            for kind, names in KINDS.items()
+            if word == kind or word in [fold(each) for each in names.split()]
+        ),
         "other",
     )
 
