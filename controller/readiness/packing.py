@@ -107,7 +107,7 @@ def _as_result(row: list[Any], asset: str, profile: str) -> Result:
     return Result(
         rule=rule, severity=Severity(severity), status=Status(status), asset=asset,
         profile=profile, subject=subject, reason=reason,
-        evidence=tuple(Evidence(**each) for each in evidence),
+        evidence=tuple(Evidence(**{"kind": "", "locator": "", **each}) for each in evidence),
         remediation=Remediation(zh=remedy[0], en=remedy[1], kind=remedy[2], playbook=remedy[3])
         if remedy else None,
         rule_version=version, gate=gate, waiver=waiver,

@@ -368,7 +368,7 @@ def _grid_file(
         ]
         for rule in judging.chosen_rules([project.kind]).values()
     ]  # fmt: skip
-    heads = [_("规则"), _("问题"), _("级别"), *hosts]
+    heads = [_("检查规则"), _("问题"), _("级别"), *hosts]
     return tables.export(form, f"readiness-{project.id}-grid", heads, rows)
 
 
