@@ -111,6 +111,7 @@ class PointView(BaseModel):
     rtt_ms: float | None = None
     loss_pct: float | None = None
     measured: datetime | None = None
+    last_reached: datetime | None = Field(None, description="Within the last 24 hours.")
     note: str = ""
 
 

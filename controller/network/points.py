@@ -30,6 +30,8 @@ class Reach:
     rtt_ms: float | None = None
     loss_pct: float | None = None
     measured: datetime | None = None
+    last_reached: datetime | None = None
+    """Within the last 24 hours."""
 
 
 UNMEASURED = Reach()

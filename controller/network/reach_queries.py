@@ -37,15 +37,16 @@ def reach_now(runtime: Runtime, now: datetime) -> dict[int, Reach]:
         f"maxIf(reachable_pct, {recent}) AS lately, "
         "sum(reachable_pct * interval_s) / sum(interval_s) AS available, "
         f"avgIf(probe_rtt_ms, {recent} AND isFinite(probe_rtt_ms)) AS rtt, "
-        f"minIf(probe_loss_pct, {recent}) AS loss "
+        f"minIf(probe_loss_pct, {recent}) AS loss, "
+        "toInt64(toUnixTimestamp(maxIf(time, reachable_pct > 0))) AS reached "
         f"FROM {REACH.name} FINAL WHERE {window('time', end - DAY_S, end)} "
         f"AND startsWith(instance, '{PREFIX}') AND isFinite(reachable_pct) GROUP BY instance"
     )
     found: dict[int, Reach] = {}
     columns = [_list(answer, name) for name in (
-        "instance", "newest", "lately", "available", "rtt", "loss"
+        "instance", "newest", "lately", "available", "rtt", "loss", "reached"
     )]  # fmt: skip
-    for instance, newest, lately, available, rtt, loss in zip(*columns, strict=True):
+    for instance, newest, lately, available, rtt, loss, reached in zip(*columns, strict=True):
         number = str(instance).removeprefix(PREFIX)
         if not number.isdecimal():
             continue
@@ -57,6 +58,7 @@ def reach_now(runtime: Runtime, now: datetime) -> dict[int, Reach]:
             rtt_ms=_known(rtt) if fresh else None,
             loss_pct=_known(loss) if fresh else None,
             measured=measured,
+            last_reached=datetime.fromtimestamp(int(reached), UTC) if reached > 0 else None,
         )
     return found
 

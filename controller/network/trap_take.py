@@ -147,7 +147,7 @@ def _port_down(device: Known, name: str, weight: Importance) -> Observation:
         code=gear.PORT_DOWN, subject_kind=kind, subject_key=key[:200], severity=weight.severity,
         title_zh=f"端口 {name} 断开{why}", title_en=f"Port {name} is down",
         unit_id=device.unit_id, subject_name=f"{device.name} {name}",
-        detail={"port": name, "device": device.code, "told_by": "trap"},
+        detail={"port": name, "resource": device.code, "told_by": "trap"},
         depends_on=(gear.device_subject(device.code),),
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def _peer_down(device: Known, protocol: str, address: str) -> Observation:
         code=gear.PEER_DOWN, subject_kind=kind, subject_key=key[:200], severity="major",
         title_zh=f"{name} 邻居 {address} 断开", title_en=f"{name} neighbour {address} is down",
         unit_id=device.unit_id, subject_name=f"{device.name} {address}",
-        detail={"protocol": protocol, "peer": address, "device": device.code, "told_by": "trap"},
+        detail={"protocol": protocol, "peer": address, "resource": device.code, "told_by": "trap"},
         depends_on=(gear.device_subject(device.code),),
     )  # fmt: skip
 
@@ -171,7 +171,7 @@ def _of_device(
     return Observation(
         code=code, subject_kind=kind, subject_key=key[:200], severity=severity, title_zh=zh,
         title_en=en, unit_id=device.unit_id, subject_name=device.name,
-        detail={"device": device.code, **detail},
+        detail={"resource": device.code, **detail},
     )  # fmt: skip
 
 

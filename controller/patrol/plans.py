@@ -38,7 +38,7 @@ class Check(_Data):
 
     id: str
     look: str
-    group: Literal["agents", "data", "load", "storage", "policy", "self"]
+    group: Literal["agents", "data", "load", "storage", "network", "policy", "self"]
     weight: float = Field(ge=0, le=100)
     direction: Literal["up", "down"] = "up"
     title_zh: str

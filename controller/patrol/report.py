@@ -42,6 +42,7 @@ GROUP = {
     "data": "数据完整性",
     "load": "资源负荷",
     "storage": "存储",
+    "network": "网络",
     "policy": "用量研判",
     "self": "平台自身",
     "": "步骤",

@@ -1,13 +1,10 @@
-"""What a patrol can look at: each function's name in checks.toml to the function.
-
-Device checks (reachability, saturation, errors, flapping) come with the network capability.
-"""
+"""What a patrol can look at: each function's name in checks.toml to the function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.patrol.checks import agents, data, disks, own, policies, sustained
+from controller.patrol.checks import agents, data, disks, extranet, own, policies, sustained
 from controller.patrol.look import Found, Look
 from controller.patrol.plans import Check
 
@@ -27,6 +24,11 @@ LOOKERS: dict[str, Looker] = {
     "disk_level": disks.level,
     "disk_forecast": disks.forecast,
     "policy_class": policies.classes,
+    "line_contract": extranet.contracts,
+    "point_unreachable": extranet.points,
+    "device_silent": extranet.devices,
+    "port_down": extranet.ports,
+    "peer_down": extranet.peers,
     "certificate_expiry": own.certificates,
     "own_rollup": own.rollups,
     "own_jobs": own.jobs,

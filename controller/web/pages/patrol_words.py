@@ -76,6 +76,7 @@ def group(code: str, _: Text) -> str:
         "data": _("数据完整性"),
         "load": _("资源负荷"),
         "storage": _("存储"),
+        "network": _("网络"),
         "policy": _("用量研判"),
         "self": _("平台自身"),
         "": _("步骤"),
