@@ -41,6 +41,7 @@ from controller.network.intake import DEVICE_FACTS, DEVICE_STATE
 from controller.network.lines import due_contracts
 from controller.network.lines_api import router as lines_router
 from controller.network.reach_assign import REACH_ASSIGNMENT
+from controller.network.trap_assign import TRAPS_ASSIGNMENT
 from controller.network.trap_take import TRAPS_DOCUMENT
 from controller.network.traps_api import router as traps_router
 from controller.notices.api import router as notices_router
@@ -82,7 +83,7 @@ ROUTERS = (
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
-ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT, SNMP_ASSIGNMENT)
+ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT, SNMP_ASSIGNMENT, TRAPS_ASSIGNMENT)
 """What agents measure besides their own host, by the capability that gives it."""
 
 TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW, SCAN_TASK)

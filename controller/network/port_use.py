@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from collectors.catalog import TABLES
+from collectors.catalog import PORT
 from controller.runtime import Runtime
 from controller.store.rollup_sql import window
 
 BUCKET_S = 300
-TABLE = "port"
 LATELY = timedelta(minutes=15)
 MOST_PORTS = 2_000
 """Of one question: 30 days of each are some 140 KB."""
@@ -53,13 +52,13 @@ def port_series(
     runtime: Runtime, keys: Collection[PortKey], since: datetime, until: datetime
 ) -> dict[PortKey, PortSeries]:
     """The ports' series over [since, until); a port without a row is left out."""
-    if not keys or not _measured():
+    if not keys:
         return {}
     chosen = sorted(keys)[:MOST_PORTS]
     answer = runtime.samples.query(
         "SELECT resource, instance, toInt64(toUnixTimestamp(time)) AS at, "
         "port_in_bytes_s * 8 AS came, port_out_bytes_s * 8 AS went "
-        f"FROM {TABLE}_5m FINAL "
+        f"FROM {PORT.name}_5m FINAL "
         f"WHERE {window('time', int(since.timestamp()), int(until.timestamp()))} "
         "AND resource IN {devices:Array(UInt32)} AND instance IN {ports:Array(String)} "
         "ORDER BY resource, instance, at",
@@ -88,7 +87,7 @@ def port_series(
 
 def ports_now(runtime: Runtime, devices: Collection[int], now: datetime) -> dict[PortKey, PortNow]:
     """Every port of ``devices`` that was measured within the last quarter of an hour."""
-    if not devices or not _measured():
+    if not devices:
         return {}
     start, end = int((now - LATELY).timestamp()), int(now.timestamp()) + 60
     answer = runtime.samples.query(
@@ -98,7 +97,7 @@ def ports_now(runtime: Runtime, devices: Collection[int], now: datetime) -> dict
         "avgIf(port_in_used_pct, isFinite(port_in_used_pct)) AS in_pct, "
         "avgIf(port_out_used_pct, isFinite(port_out_used_pct)) AS out_pct, "
         "maxIf(port_speed_bit_s, isFinite(port_speed_bit_s)) AS speed "
-        f"FROM {TABLE} FINAL WHERE {window('time', start, end)} "
+        f"FROM {PORT.name} FINAL WHERE {window('time', start, end)} "
         "AND resource IN {devices:Array(UInt32)} GROUP BY resource, instance",
         {"devices": sorted(devices)},
     )
@@ -144,10 +143,6 @@ def summed(
             seen[row][place[good]] = True
     sums[~seen] = np.nan
     return sums[0], sums[1]
-
-
-def _measured() -> bool:
-    return any(table.name == TABLE for table in TABLES)
 
 
 def _known(value: float) -> float | None:

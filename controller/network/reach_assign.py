@@ -21,6 +21,7 @@ from controller.inventory.dated import in_force
 from controller.inventory.tables import Holding
 from controller.network.line_tables import AccessPoint, ReachPoller
 from controller.network.reach_queries import instance_of
+from controller.network.tables import SnmpCredential
 from controller.runtime import Runtime
 
 ROLE = "poller"
@@ -123,17 +124,31 @@ def give(_runtime: Runtime, session: Session, agent: Agent, now: datetime) -> li
 REACH_ASSIGNMENT = AssignmentKind("reach", give, role=ROLE)
 
 
+def _credential_marks(session: Session) -> list[list[str]]:
+    """What changes with any credential: traps are received for all of them."""
+    rows = session.execute(
+        select(col(SnmpCredential.id), col(SnmpCredential.changed)).order_by(col(SnmpCredential.id))
+    )
+    return [[str(number), changed.isoformat()] for number, changed in rows]
+
+
 def renew(runtime: Runtime) -> int:
-    """Tells pollers whose points changed to fetch them; how many there were."""
+    """Tells pollers whose points, or the credentials of traps, changed to fetch them; how many
+    there were."""
     now = runtime.now()
     with runtime.database.read() as session:
+        marks = _credential_marks(session)
+        points = assigned(session, now)
         wanted = {
-            poller: hashlib.sha256(json.dumps(points).encode()).hexdigest()
-            for poller, points in assigned(session, now).items()
+            poller: hashlib.sha256(json.dumps([mine, marks]).encode()).hexdigest()
+            for poller, mine in points.items()
         }
         known = {row.agent_id: row.digest for row in session.execute(select(ReachPoller)).scalars()}
-    nothing = hashlib.sha256(b"[]").hexdigest()
-    changed = [each for each in wanted if known.get(each, nothing) != wanted[each]]
+    changed = [
+        each
+        for each in wanted
+        if known.get(each) != wanted[each] and (points[each] or marks or each in known)
+    ]
     gone = [each for each in known if each not in wanted]
     if not changed and not gone:
         return 0

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.real.network.furnish import furnish
+from tests.real.network.furnish import furnish, measure_ports
 from tests.real.web.conftest import PASSWORD, Console, browser, console
 
 __all__ = ["browser", "console"]
@@ -20,6 +20,9 @@ __all__ = ["browser", "console"]
 @pytest.fixture(scope="module")
 def town(console: Console) -> Console:
     furnish(console.runtime)
+    measure_ports(
+        console.runtime, {("core-1", "GE2"): 0.62, ("core-1", "GE3"): 0.48, ("agg-1", "GE2"): 0.91}
+    )
     return console
 
 
@@ -124,6 +127,10 @@ def test_the_topology_tells_links_once_and_unknown_neighbours_apart(town: Consol
     (unknown,) = [each for each in told["nodes"] if not each["known"]]
     assert (unknown["name"], unknown["href"]) == ("H3C-5130", "")
     assert "1 台无应答" in shown
+    tones = {(link["source"], link["target"]): link["tone"] for link in told["links"]}
+    assert tones["core-1", "agg-1"] == "warn"
+    assert tones["agg-1", "acc-1"] == "bad"
+    assert tones["agg-1", "acc-2"] == "none"
     assert "H3C-5130 (未登记)" in shown
 
 
@@ -160,14 +167,20 @@ def test_traps_and_their_sources_are_listed(town: Console) -> None:
         assert "BGP" not in rows
 
 
-def test_uplinks_say_what_is_not_measured_and_give_a_report(town: Console) -> None:
+def test_uplinks_set_what_is_used_against_the_contract_and_give_a_report(town: Console) -> None:
+    """620 of 1,000 Mbit/s, and 480 of 500 (800 once a test widened it), at the same time."""
     with town.client("ops") as client:
-        shown = text(client.get("/network/uplinks"))
+        shown = text(client.get("/network/uplinks?period=7d"))
         assert "临江区" in shown
-        assert "端口未测量" in shown
+        assert "1.1 Gbps" in shown  # the sum, bucket by bucket
+        assert "62.0 %" in shown
+        assert "端口未测量" not in shown
         book = openpyxl.load_workbook(io.BytesIO(client.get("/network/uplinks?file=xlsx").content))
     assert book.sheetnames == ["县区", "线路"]
-    assert book["县区"]["C2"].value == "临江区"
+    county = {cell.value: book["县区"].cell(2, cell.column).value for cell in book["县区"][1]}
+    assert county["县区"] == "临江区"
+    assert county["入 P95"] == pytest.approx(1_100)
+    assert county["出 P95"] == pytest.approx(110)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from controller.inventory.outcome import ImportOutcome
 from controller.network.line_import import LINES
 from controller.network.point_import import POINTS
 from controller.store.relational import Database
-from tests.unit.controller.inventory.conftest import NOW, database, postgres, sqlite
+from tests.unit.controller.inventory.conftest import NOW, database, sqlite
 
-__all__ = ["database", "postgres", "sqlite"]
+__all__ = ["database", "sqlite"]
 
 UNITS = """编码,名称,上级单位,类别
 sjj,市数据局,,市直
