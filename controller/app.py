@@ -16,6 +16,7 @@ from controller.access.scope import CITY
 from controller.access.tokens_api import router as tokens_router
 from controller.cutover.api import router as cutover_router
 from controller.findings.api import router as findings_router
+from controller.forecasts.api import router as forecasts_router
 from controller.gauges import Gauges
 from controller.idle.api import router as idle_router
 from controller.ingest.api import InstalledDoor
@@ -74,6 +75,7 @@ ROUTERS = (
     ipv6_plans_router,
     findings_router,
     idle_router,
+    forecasts_router,
     patrol_router,
     notices_router,
     *READINESS_ROUTERS,

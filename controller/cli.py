@@ -44,6 +44,7 @@ GROUPS = (
     Group("import", "controller.commands.imports", nested=True),
     Group("usage", "controller.commands.usage"),
     Group("idle", "controller.commands.idle", nested=True),
+    Group("forecast", "controller.commands.forecast", nested=True),
     Group("notice", "controller.commands.notice", nested=True),
     Group("ledger", "controller.commands.ledger", nested=True),
     Group("unit", "controller.commands.units", nested=True),

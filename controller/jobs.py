@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from controller.access import sessions, tokens, users
+from controller.forecasts import compute as forecasts
 from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
 from controller.ipv6 import nightly as ipv6_nightly
@@ -113,6 +114,10 @@ def _purge_edges(runtime: Runtime) -> None:
         purge_edges(session, runtime.now())
 
 
+def _forecast(runtime: Runtime) -> None:
+    forecasts.nightly(runtime)
+
+
 def _scan_idle(runtime: Runtime) -> None:
     nightly.scan_city(runtime)
 
@@ -153,6 +158,7 @@ JOBS = (
     Job("merge", "upkeep", _merge, at=NIGHT),
     Job("edges", "upkeep", _purge_edges, at=NIGHT),
     Job("idle scan", "analysis", _scan_idle, at=MORNING),
+    Job("forecasts", "analysis", _forecast, at=MORNING),
     Job("ipv6", "analysis", _judge_ipv6, timedelta(minutes=10)),
     Job("ipv6 day", "analysis", _keep_ipv6_day, at=MORNING),
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 from controller.access import tables as access_tables
 from controller.findings import tables as findings_tables
+from controller.forecasts import tables as forecast_tables
 from controller.idle import tables as idle_tables
 from controller.ingest import tables as ingest_tables
 from controller.inventory import register_tables
@@ -28,6 +29,7 @@ MODULES = (
     register_tables,
     ingest_tables,
     findings_tables,
+    forecast_tables,
     idle_tables,
     ipv6_tables,
     ledger_tables,

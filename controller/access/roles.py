@@ -50,6 +50,8 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "notices.carry_out": ("provider", "ops"),
     "idle.read": READERS,
     "idle.scan": ("ops", "system_admin", "county_admin"),
+    "forecasts.read": READERS,
+    "forecasts.make": ("ops", "system_admin"),
     "idle.policy": ("ops", "system_admin"),
     "findings.read": READERS,
     "findings.acknowledge": ("ops", "engineer", "provider", "county_admin", "unit"),

@@ -20,7 +20,7 @@ from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
 from controller.demo import ledger, moves, notices, papers, people
 from controller.demo import run as demo
-from controller.demo.idle import first_scan
+from controller.demo.idle import first_forecast, first_scan
 from controller.demo.ipv6 import measure_sites
 from controller.demo.patrol import first_patrol
 from controller.demo.readiness import first_projects
@@ -125,6 +125,7 @@ def _furnish(console: Console, api: Api, fleet: demo.Fleet, processes: demo.Proc
     classes = first_scan(api.post)
     told = ", ".join(f"{CLASSES.get(name, name)} {count}" for name, count in classes.items())
     console.print(f"闲置判定 · judged: {told}")
+    console.print(f"容量预测 · forecast: {first_forecast(api.get, api.post)}")
     console.print(f"巡查 · patrolled: {first_patrol(api.get, api.post)}")
     console.print(ledger.furnish(api, fleet.vms, fleet.folder, fleet.end))
     console.print(notices.furnish(api, fleet.vms, fleet.folder))

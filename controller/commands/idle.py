@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
 from controller.commands.language import chinese
-from controller.commands.terminal import plain, show
+from controller.commands.terminal import plain, show, waiting
 
 app = typer.Typer(help="Idle, oversized and overloaded resources, by policies.")
 
@@ -157,14 +155,7 @@ def policy_text(
 
 
 def _scan(api: Api, order: dict[str, Any]) -> dict[str, Any]:
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return dict(api.post("/api/v1/idle/scans", order))
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console,
-        transient=True,
-    ) as bar:  # fmt: skip
-        bar.add_task("判定中 · judging", total=None)
+    with waiting("判定中 · judging"):
         return dict(api.post("/api/v1/idle/scans", order))
 
 

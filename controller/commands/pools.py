@@ -72,19 +72,42 @@ def can_approve(
     Example: yunxun pool can-approve --vcpu 64 --mem 256 --site 主中心 --arch kunpeng
     """
     with open_api(url, data, ca) as api:
-        answer = api.get(
-            "/api/v1/pools/can-approve", vcpu=vcpu, mem_gib=mem_gib, disk_gib=disk_gib,
+        told = api.get(
+            "/api/v1/idle/recover-first", vcpu=vcpu, mem_gib=mem_gib, disk_gib=disk_gib,
             accelerators=cards, site=site, zone=zone, arch=arch, accelerator=accelerator,
             purpose=purpose,
         )  # fmt: skip
+    answer, recovery = told["answer"], told["recovery"]
     if form == "json":
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        print(json.dumps({**answer, "recovery": recovery}, ensure_ascii=False, indent=2))
     else:
-        print(answer["reason_zh" if chinese() else "reason_en"])
+        reason = "reason_zh" if chinese() else "reason_en"
+        print(answer[reason])
         if answer["alternatives"]:
             print("; ".join(answer["alternatives"]))
+        if recovery:
+            print(recovery[reason])
+            _show_steps(recovery["steps"])
     if not answer["ok"]:
         raise typer.Exit(PROBLEMS)
+
+
+def _show_steps(steps: list[dict[str, Any]]) -> None:
+    """What to recover first, in its order."""
+    if not steps:
+        return
+    table = Table()
+    for heading in ("资源", "单位", "判定") if chinese() else ("resource", "unit", "class"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("vCPU", "GB", "disk GB"):
+        table.add_column(heading, justify="right")
+    for each in steps:
+        table.add_row(
+            plain(each["resource"]), plain(each["unit"] or "–"), each["cls"],
+            f"{each['vcpu']:,.0f}", f"{each['mem_bytes'] / GIB:,.0f}",
+            f"{each['disk_bytes'] / GIB:,.0f}",
+        )  # fmt: skip
+    show(table)
 
 
 def _number(pool: dict[str, Any], part: str, size: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from controller.commands.forecast import make
 from controller.demo.history import CHINA
 from controller.demo.world import DEMO_TAG, UNITS, Vm
 
@@ -85,3 +87,15 @@ def write_volumes(path: Path, end: datetime) -> int:
 def first_scan(post: Callable[[str, dict[str, Any]], Any]) -> dict[str, int]:
     """Judges the demo by the city's rule; gives class to number of resources."""
     return dict(post("/api/v1/idle/scans", {"policy": "city"})["classes"])
+
+
+def first_forecast(get: Callable[..., Any], post: Callable[..., Any]) -> str:
+    """Forecasts what fills up; how many reach their limit, of how many looked at."""
+    found = make(get, post)
+    if found is None:
+        return "–"
+    states: Counter[str] = Counter()
+    for each in found["counts"].values():
+        states.update(each)
+    reaching = states["reaches"] + states["over"]
+    return f"{reaching} / {states.total()} 项将达上限 · {reaching} of {states.total()} fill up"

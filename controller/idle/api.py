@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -19,14 +20,17 @@ from controller.idle import library, queries
 from controller.idle.model import (
     DocumentView,
     PolicyView,
+    Recovery,
     ScanView,
     VerdictView,
     WhatIf,
 )
+from controller.idle.recover import recover_first
 from controller.idle.scan import scan
 from controller.idle.tables import CLASSES
 from controller.idle.what_if import what_if
 from controller.inventory.model import Page
+from controller.inventory.pools_api import ApprovalAnswer, ApprovalRequest, to_request
 from controller.problems import Problem
 from controller.runtime import Runtime
 from controller.usage.export import BOM, plain_text
@@ -36,6 +40,7 @@ router = APIRouter(prefix="/api/v1/idle", tags=["idle"])
 
 Reader = Annotated[Principal, Depends(may("idle.read"))]
 Scanner = Annotated[Principal, Depends(may("idle.scan"))]
+PoolReader = Annotated[Principal, Depends(may("pools.read"))]
 Editor = Annotated[Principal, Depends(may("idle.policy"))]
 Kind = Literal["policies", "flavours", "calendar"]
 _KINDS: dict[str, str] = {"policies": "policy", "flavours": "flavours", "calendar": "calendar"}
@@ -242,6 +247,28 @@ def get_what_if(
     with runtime.database.read() as session:
         library.policy(session, policy)
         return what_if(session, scope, policy, runtime.now(), classes=cls)
+
+
+class RecoverAnswer(BaseModel):
+    """Whether an application can be approved, and what to recover first where it cannot."""
+
+    answer: ApprovalAnswer
+    recovery: Recovery | None
+
+
+@router.get("/recover-first", summary="What would have to be recovered first?")
+def get_recover_first(
+    runtime: RuntimeDep,
+    scope: ScopeDep,
+    reader: PoolReader,
+    wanted: Annotated[ApprovalRequest, Query()],
+) -> RecoverAnswer:
+    """The answer of ``/pools/can-approve``; for a refusal, the open recommendations of the newest
+    city scan that would make room, the harmless first and none more than is needed."""
+    request = to_request(wanted)
+    with runtime.database.read() as session:
+        answer, recovery = recover_first(session, scope, request, reader.at)
+    return RecoverAnswer(answer=ApprovalAnswer(**asdict(answer)), recovery=recovery)
 
 
 def to_csv(rows: list[dict[str, Any]]) -> str:

@@ -118,4 +118,30 @@ class WhatIf(_View):
     as_of: datetime | None
     total: Freed
     sites: list[Freed]
+    pools: list[Freed] = Field([], description="by pool; only for who sees the whole city")
     zones: list[Freed]
+
+
+class Candidate(_View):
+    """A resource whose recommendation would give something back."""
+
+    resource: str
+    name: str
+    unit: str | None
+    cls: str
+    action: str
+    vcpu: float
+    mem_bytes: float
+    disk_bytes: float
+
+
+class Recovery(_View):
+    """What would have to be recovered before an application can be approved from this pool."""
+
+    pool: str
+    pool_name: str
+    missing: dict[str, float] = Field(description="vcpu, mem_bytes, disk_bytes that are short")
+    steps: list[Candidate] = Field(description="in this order; none more than is needed")
+    enough: bool
+    reason_zh: str
+    reason_en: str

@@ -1,4 +1,4 @@
-"""What would come back if the open recommendations were carried out: by site, zone and in all."""
+"""What would come back if open recommendations were carried out: by site, zone, pool, in all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from controller.idle.model import Freed, WhatIf
 from controller.idle.queries import latest_scan
 from controller.idle.tables import IdleVerdict
 from controller.inventory.dated import in_force
+from controller.inventory.pools import list_pools, placements
 from controller.inventory.tables import Holding, Resource, Site, Zone
 
 FREED = ("vcpu_freed", "mem_bytes_freed", "disk_bytes_freed")
@@ -78,12 +79,19 @@ def what_if(
     )
     said = _said(session, scope, scan.id) if scan else {}
     total, sites, zones = _Sum(), defaultdict[str, _Sum](_Sum), defaultdict[str, _Sum](_Sum)
+    pools = defaultdict[str, _Sum](_Sum)
+    placed: dict[int, str] = {}
+    if scope.everything:  # a pool is the city's
+        placed = placements(session, now)
+        pool_names = {pool.code: pool.name for pool in list_pools(session, scope, now)}
     names: dict[str, str] = {}
     for holding, resource, site, zone in session.execute(statement):
         cls, unit, recommendation = said.get(resource.id, ("", None, {}))
         if unit != holding.unit_id or (wanted is not None and cls not in wanted):
             recommendation = {}
         total.add(holding, recommendation, cls)
+        if code := placed.get(resource.id):
+            pools[code].add(holding, recommendation, cls)
         for place, sums, kind in ((site, sites, "s"), (zone, zones, "z")):
             key = place.code if place else ""
             names[kind + key] = place.name if place else ""
@@ -94,6 +102,7 @@ def what_if(
         as_of=scan.as_of if scan else None,
         total=total.view("", ""),
         sites=_by_freed(sums.view(key, names["s" + key]) for key, sums in sites.items()),
+        pools=_by_freed(sums.view(key, pool_names[key]) for key, sums in pools.items()),
         zones=_by_freed(sums.view(key, names["z" + key]) for key, sums in zones.items()),
     )
 

@@ -6,7 +6,7 @@ that go what resources hold now, and what was approved and is not delivered yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
@@ -169,7 +169,7 @@ def can_approve(session: Session, scope: Scope, request: Request, now: datetime)
         raise Problem(422, "unknown architecture", f"use one of {', '.join(ARCHITECTURES)}")
     if not any((request.vcpu, request.mem_bytes, request.disk_bytes, request.accelerators)):
         raise Problem(422, "nothing asked for", "give vcpu, memory, disk or cards")
-    fitting = [pool for pool in pools if _serves(pool, request)]
+    fitting = pools_serving(pools, request)
     if not fitting:
         wanted = "、".join(each for each in (request.site, request.zone, request.arch) if each)
         listed = "、".join(pool.code for pool in pools[:10])
@@ -227,6 +227,11 @@ def answer_of(pool: PoolState, request: Request) -> Answer:
         False, pool.code, pool.name, checks, f"不能批复：{pool.name}{zh}",
         f"cannot be approved: {pool.code}: {en}",
     )  # fmt: skip
+
+
+def pools_serving(pools: Sequence[PoolState], request: Request) -> list[PoolState]:
+    """Those of the place and kind that is asked for."""
+    return [pool for pool in pools if _serves(pool, request)]
 
 
 def show(size: str, value: float) -> str:
@@ -293,6 +298,30 @@ def _count_held(
     session: Session, at: datetime, pools: Sequence[Pool], tallies: dict[int, _Tally]
 ) -> list[tuple[str, str]]:
     lost = []
+    for resource, size, pool in _placed(session, at, pools):
+        if isinstance(pool, str):
+            lost.append((resource.code, pool))
+            continue
+        tally = tallies[pool.id or 0]
+        tally.allocated = tally.allocated.plus(size)
+        tally.resources += 1
+    return lost
+
+
+def placements(session: Session, at: datetime) -> dict[int, str]:
+    """Resource's id to the code of the pool that counts it; what no pool counts is left out."""
+    pools = list(session.execute(select(Pool).order_by(col(Pool.code))).scalars())
+    return {
+        resource.id or 0: pool.code
+        for resource, _size, pool in _placed(session, at, pools)
+        if not isinstance(pool, str)
+    }
+
+
+def _placed(
+    session: Session, at: datetime, pools: Sequence[Pool]
+) -> Iterator[tuple[Resource, Size, Pool | str]]:
+    """Everything with a size that is held at ``at``, and its pool or why there is none."""
     rows = session.execute(
         select(Resource, Holding)
         .join(Holding, col(Holding.resource_id) == col(Resource.id))
@@ -301,18 +330,15 @@ def _count_held(
     ).all()
     for resource, holding in rows:
         size = Size(holding.vcpu, holding.mem_bytes, holding.disk_bytes, resource.accelerators)
-        if not any(_values(size)):
-            continue
-        pool = pool_for(
-            pools, holding.site_id, holding.zone_id, resource.arch or "", resource.accelerator or ""
-        )
-        if isinstance(pool, str):
-            lost.append((resource.code, pool))
-            continue
-        tally = tallies[pool.id or 0]
-        tally.allocated = tally.allocated.plus(size)
-        tally.resources += 1
-    return lost
+        if any(_values(size)):
+            yield (
+                resource,
+                size,
+                pool_for(
+                    pools, holding.site_id, holding.zone_id, resource.arch or "",
+                    resource.accelerator or "",
+                ),
+            )  # fmt: skip
 
 
 def _count_promised(

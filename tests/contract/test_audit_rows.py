@@ -295,6 +295,10 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         "ops",
         lambda c: c.post("/api/v1/idle/scans", json={"policy": "city"}),
     ),
+    ("POST", "/api/v1/forecasts"): (
+        "ops",
+        lambda c: c.post("/api/v1/forecasts", json={}),
+    ),
     ("POST", "/api/v1/idle/documents/{kind}/{name}/versions"): (
         "ops",
         lambda c: c.post(

@@ -16,6 +16,7 @@ from tests.contract.move_subjects import MOVE_LISTS, MOVE_THEIRS
 
 THEIRS = [
     "/api/v1/idle/scans/1/verdicts?unit={x}",
+    "/api/v1/forecasts?unit={x}",
     "/api/v1/units/{x}",
     "/api/v1/units/{x}/register",
     "/api/v1/system-register?unit={x}",
@@ -53,6 +54,7 @@ LISTS = [
     "/api/v1/idle/scans/1?format=csv",
     "/api/v1/idle/scans/1/verdicts",
     "/api/v1/idle/what-if",
+    "/api/v1/forecasts",
     "/api/v1/units",
     "/api/v1/unit-changes",
     "/api/v1/system-register",
@@ -260,6 +262,7 @@ PAGES = [
     "/idle?class=all",
     "/idle/what-if",
     "/idle/policies",
+    "/forecasts",
     "/units",
     "/resources",
     "/agents",

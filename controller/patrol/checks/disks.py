@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from collectors.catalog import HOST
+from controller.analysis.trend import fill
 from controller.findings.model import Subject
 from controller.patrol.look import Found, Look, Thing, observe
 from controller.patrol.plans import Check
-from controller.patrol.trend import fill
 from controller.store import statistics as st
 from controller.store.rollup import closed_until
 from controller.store.rollup_sql import window

@@ -9,11 +9,14 @@ from typing import Any, ClassVar
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from controller.idle.model import Candidate, Recovery
+from controller.idle.recover import recover_first
 from controller.inventory import pools
 from controller.inventory.pools import Answer, PoolState, Request
 from controller.inventory.tables import ARCHITECTURES
 from controller.problems import Problem
 from controller.web import register_words, render
+from controller.web.pages.idle import class_word
 from controller.web.pages.register_parts import (
     Cell,
     Head,
@@ -47,6 +50,11 @@ class PoolsPage(render.Context):
     purposes: list[Option]
     asked: dict[str, str]
     answer: Answer | None
+    recovery: Recovery | None
+    """What would have to be recovered first, where the answer is no."""
+    recovery_reason: str
+    steps: list[tuple[Candidate, str]]
+    """Of the recovery, each with its class in a word."""
     reason: str
     problem: str
 
@@ -58,13 +66,13 @@ def pools_page(view: PoolsView) -> Response:
         name: query.get(name, "").strip()[:100]
         for name in ("vcpu", "mem", "disk", "cards", "site", "zone", "arch", "purpose")
     }
-    answer, problem = None, ""
+    answer, recovery, problem = None, None, ""
     with view.runtime.database.read() as session:
         found = pools.list_pools(session, view.scope, view.now)
         lost = pools.unplaced(session, view.scope, view.now)
         if any(asked[name] for name in ("vcpu", "mem", "disk", "cards")):
             try:
-                answer = pools.can_approve(session, view.scope, _request(asked), view.now)
+                answer, recovery = recover_first(session, view.scope, _request(asked), view.now)
             except (ValueError, Problem):
                 problem = _("数量须为大于 0 的数字。")
 
@@ -121,6 +129,12 @@ def pools_page(view: PoolsView) -> Response:
             Option(code, words.purpose(code, _)) for code in ("production", "test", "emergency")
         ],
         asked=asked, answer=answer, reason=reason, problem=problem,
+        recovery=recovery,
+        recovery_reason=(
+            "" if recovery is None
+            else recovery.reason_en if view.language == "en" else recovery.reason_zh
+        ),
+        steps=[(each, class_word(each.cls, _)) for each in (recovery.steps if recovery else [])],
     )  # fmt: skip
     crumbs = [Crumb(_("登记台账"), "/registers/units"), Crumb(_("资源池"))]
     return view.page(context, active="registers", crumbs=crumbs)

@@ -18,12 +18,16 @@
     tx: colour("--yx-tx"),
     v6: colour("--yx-v6"),
     p95: colour("--yx-p95"),
+    low: colour("--yx-quiet"),
+    high: colour("--yx-quiet"),
     gap: colour("--yx-gap"),
     ink: colour("--yx-ink"),
     quiet: colour("--yx-quiet"),
     line: colour("--yx-line"),
     area: colour("--yx-allocation-area"),
   };
+  // The edges of a forecast's interval.
+  const BOUNDS = new Set(["low", "high"]);
   const FONT = getComputedStyle(document.body).fontFamily;
   // The wall is read from five metres: its type is larger, and so is what goes with it.
   const SIZE = parseFloat(colour("--yx-chart-size")) || 12;
@@ -166,7 +170,11 @@
         symbolSize: 3,
         animation: false,
         step: allocated ? "end" : false,
-        lineStyle: { width: one.role === "peak" ? 1 : 1.5, color: COLOURS[one.role] },
+        lineStyle: {
+          width: one.role === "peak" || BOUNDS.has(one.role) ? 1 : 1.5,
+          type: BOUNDS.has(one.role) ? "dashed" : "solid",
+          color: COLOURS[one.role],
+        },
         itemStyle: { color: COLOURS[one.role] },
         emphasis: { disabled: true },
       };

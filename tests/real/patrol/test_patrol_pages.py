@@ -132,3 +132,41 @@ def test_a_plan_is_edited_or_refused_with_the_reason(console: Console) -> None:
         )
         client.post("/patrol/plans/key-period", data={"definition": edited, "note": "新增"})
         assert "汛期巡查" in text(client.get("/patrol"))
+
+
+def test_a_drill_is_written_down_in_the_browser_and_becomes_a_run(console: Console) -> None:
+    filled = {
+        "title": "分中心断电演练",
+        "participants": "王一、李二",
+        "started": "2026-03-01T09:00",
+        "finished": "2026-03-01T10:30",
+        "scenario": "分中心断电",
+        "step-0": "发现告警",
+        "expected-0": "10 分钟内",
+        "outcome-0": "6 分钟",
+        "ok-0": "1",
+        "step-1": "切换到备用线路",
+        "outcome-1": "未切换",
+        "ok-1": "0",
+        "conclusion": "补齐备用线路的切换脚本",
+    }
+    with console.client("ops") as client:
+        assert "登记应急演练" in text(client.get("/patrol/drills/new"))
+        made = client.post("/patrol/drills", data=filled)
+        assert made.status_code == 303
+        page = text(client.get(made.headers["location"]))
+        for said in ("分中心断电演练", "王一、李二", "50", "切换到备用线路", "补齐备用线路"):
+            assert said in page
+        for wrong, word in (
+            ({"finished": "2026-03-01T08:00"}, "结束时间须晚于开始时间"),
+            ({"finished": "2099-03-01T08:00"}, "结束时间须晚于开始时间"),
+            ({"ok-1": ""}, "第 2 步缺少名称或结果"),
+            ({"started": "gestern"}, "请填写开始和结束时间"),
+        ):
+            refused = client.post("/patrol/drills", data={**filled, **wrong})
+            assert refused.status_code == 422
+            assert word in refused.text
+            assert "补齐备用线路" in refused.text  # what was filled in is kept
+    with console.client("czj") as client:
+        assert client.get("/patrol/drills/new").status_code == 403
+        assert client.post("/patrol/drills", data=filled).status_code == 403

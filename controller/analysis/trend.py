@@ -51,12 +51,12 @@ def fill(
         day, used, size = (each[other[-1] + 1 :] for each in (day, used, size))
     if len(day) < max(least_days, held_back + 3):
         return None
-    slope, low, high = _slope(day, used)
+    slope, low, high = slope_of(day, used)
     if slope <= 0 or low <= 0:
         return None
     left = max(0.0, float(size[-1] - used[-1]))
     before = day[:-held_back], used[:-held_back]
-    guess, _, _ = _slope(*before)
+    guess, _, _ = slope_of(*before)
     start = float(np.median(before[1] - guess * before[0]))
     error = np.abs(start + guess * day[-held_back:] - used[-held_back:]) / size[-1]
     return Fill(
@@ -69,7 +69,7 @@ def fill(
     )
 
 
-def _slope(day: Floats, used: Floats) -> tuple[float, float, float]:
+def slope_of(day: Floats, used: Floats) -> tuple[float, float, float]:
     """Median slope and the 80 % interval around it (Sen 1968), each in ``used`` a day."""
     first, second = np.triu_indices(len(day), 1)
     slopes = np.sort((used[second] - used[first]) / (day[second] - day[first]))
