@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from controller.commands import links
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
 from controller.commands.files import save
 from controller.commands.language import chinese
@@ -24,7 +25,8 @@ app = typer.Typer()
 GAP = "—"
 BAR_CELLS = 8
 _BLOCKS = " ▏▎▍▌▋▊▉█"
-BYS = ("unit", "system", "resource", "zone", "site")
+BYS = ("unit", "system", "resource", "zone", "site", "link", "device")
+OF_NETWORK = ("link", "device")
 FORMATS = ("table", "json", "csv", "xlsx")
 NAME_CELLS = 24
 """Where a terminal is too narrow, names are folded at this width."""
@@ -71,6 +73,8 @@ def usage(
 
     Dates are Asia/Shanghai. Example: yunxun usage --from 2026-06-01 --to 2026-07-01 --by system
 
+    Links and devices of the network: yunxun usage --from 2026-06-01 --to 2026-07-01 --by link
+
     A month as it was published: yunxun usage --month 2026-10 --version latest
     """
     if by not in BYS:
@@ -83,6 +87,12 @@ def usage(
         raise CommandError("which period? give --from and --to, or --month 2026-10")
     params: dict[str, Any] = {"from": since, "to": until, "month": month, "version": version}
     params |= {"unit": unit, "system": system, "by": by}
+    if by in OF_NETWORK:
+        if month or version or system:
+            raise CommandError(f"--by {by}: give --from and --to; no month, version or system")
+        wide = english if english is not None else not chinese()
+        links.usage(url, data, ca, since or "", until or "", by, unit, form, output, wide)
+        return
     with open_api(url, data, ca) as api:
         content = _fetch(api, form, params)
     if isinstance(content, bytes):

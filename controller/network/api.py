@@ -28,6 +28,7 @@ from controller.network.devices import device_detail, find_device, list_devices
 from controller.network.discovery_api import router as discovery_router
 from controller.network.latest import with_latest
 from controller.network.model import DeviceDetail, DevicePage, DeviceView
+from controller.network.usage_api import router as usage_router
 from controller.problems import Problem
 
 Reader = Annotated[Principal, Depends(may("network.read"))]
@@ -121,4 +122,4 @@ def post_devices(
     return take_import(DEVICES, runtime, writer, options, file)
 
 
-ROUTERS = (router, credentials_router, discovery_router)
+ROUTERS = (router, credentials_router, discovery_router, usage_router)

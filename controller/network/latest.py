@@ -1,10 +1,10 @@
-"""The latest figures of devices, from their raw samples of the last ten minutes."""
+"""The latest figures of devices, and when they answered, from raw samples of ten minutes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from controller.network.model import DeviceView
@@ -26,12 +26,13 @@ def with_latest(runtime: Runtime, devices: Sequence[View], now: datetime) -> lis
     chosen = ", ".join(
         f"argMaxIf({column}, time, not isNaN({column})) AS {name}" for name, column in SHOWN.items()
     )
+    heard = "toFloat64(maxIf(toUnixTimestamp(time) + interval_s, device_up_pct > 0)) AS heard"
     have = ", ".join(f"countIf(not isNaN({column})) AS n_{name}" for name, column in SHOWN.items())
     try:
         found = runtime.samples.query(
-            f"SELECT resource, {chosen}, {have} FROM device FINAL WHERE resource IN ({ids}) "
-            f"AND instance = '' AND time > fromUnixTimestamp64Milli({{since:Int64}}) "
-            "GROUP BY resource",
+            f"SELECT resource, {chosen}, {have}, {heard} FROM device FINAL "
+            f"WHERE resource IN ({ids}) AND instance = '' "
+            "AND time > fromUnixTimestamp64Milli({since:Int64}) GROUP BY resource",
             {"since": int((now.timestamp() - SECONDS) * 1000)},
         )
     except (SamplesUnavailable, SamplesError):
@@ -40,11 +41,14 @@ def with_latest(runtime: Runtime, devices: Sequence[View], now: datetime) -> lis
     shown = []
     for device in devices:
         at = places.get(device.id)
-        figures = {}
+        figures: dict[str, object] = {}
         if at is not None:
             for name in SHOWN:
                 value = float(found[name][at])
                 known = int(found[f"n_{name}"][at]) > 0 and math.isfinite(value)
                 figures[name] = value if known else None
+            answered = datetime.fromtimestamp(float(found["heard"][at]), UTC)
+            if device.last_answer is None or answered > device.last_answer:
+                figures["last_answer"] = answered if found["heard"][at] else device.last_answer
         shown.append(device.model_copy(update=figures))
     return shown

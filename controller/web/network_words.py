@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controller.network.model import DeviceView
+from controller.network.model import DeviceView, PortView
+from controller.web import figures
 from controller.web.language import Text
 from controller.web.shell import Area
 from controller.web.view import View
@@ -51,3 +52,21 @@ def roles(_: Text) -> dict[str, str]:
         "host": _("主机"),
         "other": _("其他"),
     }
+
+
+def port_state(port: PortView, _: Text) -> tuple[str, str]:
+    """(tone, word) of a port's state."""
+    if port.gone is not None:
+        return "", _("已不存在")
+    if port.admin == "down":
+        return "", _("已关闭")
+    if port.oper == "up":
+        return "good", _("连通")
+    if port.oper in ("", "unknown"):
+        return "", _("未知")
+    return "bad", _("断开")
+
+
+def bits(value: float | None) -> str:
+    """A speed in bits a second as the network says it; – for one that is not told, or told as 0."""
+    return figures.rate(value / 8 if value else None)

@@ -13,6 +13,7 @@ from controller.inventory.model import UnitView
 from controller.inventory.papers_api import below
 from controller.inventory.units import list_units
 from controller.network.devices import list_devices
+from controller.network.latest import with_latest
 from controller.network.model import DeviceView
 from controller.web import figures, network_words, render
 from controller.web.pages.register_parts import Cell, Head, Listing, Option, listing, text_filter
@@ -56,6 +57,7 @@ def devices_page(view: NetworkView) -> Response:
             session, view.scope, view.now, text=text, state=state or None,
             unit_ids=below(session, view.scope, unit, view.now),
         )  # fmt: skip
+    found = with_latest(view.runtime, found, view.now)
     roles = network_words.roles(_)
 
     def state_cell(device: DeviceView) -> Cell:
