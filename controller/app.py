@@ -34,6 +34,7 @@ from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
 from controller.moves.edge_documents import EDGES
+from controller.moves.edge_views import candidates_by_links
 from controller.moves.routers import ROUTERS as MOVE_ROUTERS
 from controller.network.api import ROUTERS as NETWORK_ROUTERS
 from controller.network.assign import SNMP_ASSIGNMENT, devices_of_agents
@@ -124,6 +125,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.measured_by = devices_of_agents
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.further_due = (due_contracts,)
+    app.state.further_candidates = (candidates_by_links,)
     app.state.readiness_streams = Streams()
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Gauges(app, runtime))

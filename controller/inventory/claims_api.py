@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
+from starlette.requests import Request
 
 from controller.access import audit
 from controller.access.deps import RuntimeDep, ScopeDep, may
@@ -142,6 +143,7 @@ class ShareIn(BaseModel):
 
 @router.get("/unclaimed", summary="Resources that nobody is known to hold")
 def get_unclaimed(
+    request: Request,
     runtime: RuntimeDep,
     scope: ScopeDep,
     _reader: Reader,
@@ -151,7 +153,13 @@ def get_unclaimed(
 ) -> Page[UnclaimedView]:
     """With who held each last and who may. A unit sees what may be its own, and what it names."""
     with runtime.database.read() as session:
-        found = unclaimed.list_unclaimed(session, scope, runtime.now(), text=text)
+        found = unclaimed.list_unclaimed(
+            session,
+            scope,
+            runtime.now(),
+            text=text,
+            further=getattr(request.app.state, "further_candidates", ()),
+        )
     return page_of(found, page, size)
 
 

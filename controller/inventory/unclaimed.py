@@ -7,7 +7,7 @@ measured like any other. An approved claim corrects the dated holding; nothing e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address, ip_network
@@ -28,6 +28,12 @@ CODE, NAME, KIND = "unclaimed", "待认领", "unclaimed"
 NEIGHBOURS = 3
 """This many machines of one unit in the same /24 (IPv6: /64) say something."""
 CANDIDATES = 5
+
+
+Guess = tuple[int, str, str]
+"""A unit, and why it may hold a resource: in Chinese, in English."""
+Further = Callable[[Session, Sequence[str], datetime], Mapping[str, Sequence[Guess]]]
+"""Codes of resources -> what else speaks for which unit."""
 
 
 class Candidate(BaseModel):
@@ -99,10 +105,16 @@ def ensure_unclaimed(session: Session, now: datetime) -> int:
 
 
 def list_unclaimed(
-    session: Session, scope: Scope, now: datetime, *, text: str = ""
+    session: Session,
+    scope: Scope,
+    now: datetime,
+    *,
+    text: str = "",
+    further: Sequence[Further] = (),
 ) -> list[UnclaimedView]:
     """The longest unclaimed first. A unit sees what it held last, what it is a candidate for, and
-    what ``text`` names exactly by code, name or address; never other units' names."""
+    what ``text`` names exactly by code, name or address; never other units' names. ``further``:
+    guesses of capabilities above the registers (``app.state.further_candidates``)."""
     holder = unclaimed_id(session)
     if holder is None:
         return []
@@ -126,6 +138,13 @@ def list_unclaimed(
         row.resource.id: _guess(row.resource, last.get(row.resource.id or 0), nets, names, holder)
         for row in rows
     }
+    codes = [row.resource.code for row in rows]
+    for more in further:
+        told = more(session, codes, now)
+        for row in rows:
+            known = guesses[row.resource.id]
+            given = told.get(row.resource.code, ())
+            known += [each for each in given if each[0] not in {unit for unit, _, _ in known}]
     said = unit_names(
         session,
         {unit for guess in guesses.values() for unit, _, _ in guess}

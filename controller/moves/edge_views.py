@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 
 from controller.access.scope import Scope
 from controller.inventory.dated import SHANGHAI
+from controller.inventory.unclaimed import Guess
 from controller.moves.directory import Directory, Host, load_directory
 from controller.moves.edge_graph import By, Graph, draw, peer_text, seen_by
 from controller.moves.edge_links import Links, gather_links
@@ -205,6 +206,21 @@ def seen(session: Session, scope: Scope, days: int, now: datetime) -> Seen:
         last=max((row[2] for row in rows), default=None),
         left_out=sum(row[3] for row in rows if row[4] is not None and row[4] >= recent),
     )
+
+
+def candidates_by_links(
+    session: Session, codes: Sequence[str], now: datetime
+) -> dict[str, list[Guess]]:
+    """As ``neighbours_by_links``, with the reason in words: for the list of the unclaimed."""
+    if not codes or session.execute(select(col(MoveEdges.resource_id)).limit(1)).first() is None:
+        return {}
+    return {
+        code: [
+            (unit, f"与该单位 {count} 台主机有连接", f"talks to {count} of its hosts")
+            for unit, count in units
+        ]
+        for code, units in neighbours_by_links(session, codes, now).items()
+    }
 
 
 LEAST_LINKS = 2

@@ -67,7 +67,10 @@ class UnclaimedPage(render.Context):
 def unclaimed_page(view: RegisterView) -> Response:
     _, text = view.text, text_filter(view)
     with view.runtime.database.read() as session:
-        found = list_unclaimed(session, view.scope, view.now, text=text)
+        found = list_unclaimed(
+            session, view.scope, view.now, text=text,
+            further=view.request.app.state.further_candidates,
+        )  # fmt: skip
         claims = list_claims(session, view.scope, view.now)[:50]
         shared = shared_views(session, view.scope, view.now)
         units = [

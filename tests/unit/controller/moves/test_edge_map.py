@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from controller.access.scope import CITY, Scope
-from controller.inventory.tables import Resource
+from controller.inventory.tables import Holding, Resource
+from controller.inventory.unclaimed import ensure_unclaimed, list_unclaimed
 from controller.moves.edge_documents import BadEdgesError, purge_edges, take_edges
 from controller.moves.edge_graph import Graph
-from controller.moves.edge_views import Map, neighbours_by_links, seen
+from controller.moves.edge_views import Map, candidates_by_links, neighbours_by_links, seen
 from controller.moves.tables import MoveEdges, MoveNetwork
 from controller.store.relational import Database
 from tests.unit.controller.moves.conftest import NOW
@@ -172,3 +174,27 @@ def test_what_no_agent_tells_of_any_more_is_dropped(database: Database) -> None:
         assert purge_edges(session, NOW + timedelta(days=3)) == 1
         told = seen(session, CITY, 30, NOW)
     assert (told.hosts_telling, told.hosts) == (1, 4)
+
+
+def test_the_list_of_the_unclaimed_names_units_by_connections(database: Database) -> None:
+    with database.write() as session:
+        holder = ensure_unclaimed(session, NOW)
+        holding = session.exec(select(Holding).where(Holding.resource_id == TWIN)).one()
+        holding.unit_id, holding.zone_id = holder, 1
+        session.get_one(Resource, TWIN).ip = "10.77.0.9"
+        session.add(holding)
+    _tell(
+        database, TWIN,
+        ["out", "tcp", "10.1.0.1", 80, "", 1, 1],
+        ["out", "tcp", "10.1.0.2", 80, "", 1, 1],
+    )  # fmt: skip
+    with database.read() as session:
+        (plain,) = list_unclaimed(session, CITY, NOW)
+        (view,) = list_unclaimed(session, CITY, NOW, further=(candidates_by_links,))
+        mine = list_unclaimed(session, Scope(frozenset({2})), NOW, further=(candidates_by_links,))
+    known = {each.unit_code for each in plain.candidates}
+    more = {each.unit_code: each.why_zh for each in view.candidates}
+    assert "jtj" not in known
+    assert more["jtj"] == "与该单位 2 台主机有连接"
+    # Another unit does not learn that it exists.
+    assert mine == []
