@@ -7,6 +7,7 @@ import {
   MarkAreaComponent,
   TooltipComponent,
 } from "echarts/components";
+import { LabelLayout } from "echarts/features";
 import { CanvasRenderer } from "echarts/renderers";
 
 echarts.use([
@@ -15,6 +16,7 @@ echarts.use([
   CanvasRenderer,
   GraphChart,
   GridComponent,
+  LabelLayout,
   LineChart,
   MarkAreaComponent,
   ScatterChart,

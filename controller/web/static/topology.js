@@ -35,6 +35,12 @@
     return root;
   }
 
+  // In a crowd the names of the outermost ring stand along its rays, so that each has a place.
+  function ray(one) {
+    const degrees = (Math.atan2(one.y, one.x) * 180) / Math.PI;
+    return one.x >= 0 ? { position: "right", rotate: -degrees } : { position: "left", rotate: 180 - degrees };
+  }
+
   function node(one, small) {
     const stateColour = one.known ? { up: "#1f5fbf", down: TONES.bad }[one.state] || "#8795ab" : "#fff";
     const size = (SIZES[one.role] || 11) * (small ? 0.75 : 1);
@@ -47,7 +53,7 @@
         color: stateColour, borderColor: one.known ? "#fff" : QUIET, borderWidth: one.known ? 1 : 1.2,
         borderType: one.known ? "solid" : "dashed",
       },
-      label: { show: true, position: "bottom", distance: 3, color: leaf ? QUIET : INK, fontSize: leaf ? 10 : 12, fontWeight: leaf ? 400 : 600, width: 110, overflow: "truncate" },
+      label: { show: true, position: "bottom", ...(small && leaf ? ray(one) : {}), distance: 3, color: leaf ? QUIET : INK, fontSize: leaf ? 10 : 12, fontWeight: leaf ? 400 : 600, width: 110, overflow: "truncate" },
     };
   }
 
@@ -62,7 +68,7 @@
     const chart = window.echarts.init(element, null, { renderer: "canvas" });
     new ResizeObserver(() => chart.resize()).observe(element);
     element.dataset.drawn = "yes";
-    const small = told.nodes.length > 80;
+    const small = told.nodes.length > 40;
     chart.setOption({
       animation: false,
       textStyle: { fontFamily: FONT },
@@ -92,7 +98,7 @@
         preserveAspect: "contain",
         roam: true,
         scaleLimit: { min: 0.4, max: 12 },
-        left: 50, right: 50, top: 24, bottom: 34,
+        left: small ? 95 : 50, right: small ? 95 : 50, top: small ? 95 : 24, bottom: small ? 95 : 34,
         data: told.nodes.map((one) => node(one, small)),
         links: told.links.map((link) => ({
           source: link.source, target: link.target, link,
