@@ -18,7 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import ledger, moves, notices, papers, people
+from controller.demo import extranet, ledger, moves, notices, papers, people
 from controller.demo import run as demo
 from controller.demo.idle import first_forecast, first_scan
 from controller.demo.ipv6 import measure_sites
@@ -132,6 +132,7 @@ def _furnish(console: Console, api: Api, fleet: demo.Fleet, processes: demo.Proc
     console.print(
         first_projects(api.get, api.post, api.put, api.post_file, fleet.folder, fleet.end)
     )
+    console.print(extranet.furnish(api, fleet.folder, fleet.end))
     console.print(f"网站 IPv6 · sites measured: {measure_sites(api, processes)}")
 
 
