@@ -180,5 +180,16 @@ TARGETS: tuple[Target, ...] = (
         0.95,
     ),
     Target("— all machines", *("forecast", "all_error", "all_naive_error", "points"), 0.95),
+    Target(
+        "who talks to whom: page and drawing of 1,000 hosts × 200 edges × 30 days",
+        *("move_map", "page_s", "", "s"),
+        1.0,
+    ),
+    Target(
+        "plan for 500 hosts with 50 planted faults, from workbook to faults, permits and waves",
+        *("move_map", "plan_s", "", "s"),
+        10.0,
+    ),
+    Target("— faults missed or invented", "move_map", "faults_wrong", "", "", 0.0),
     Target("daily patrol over 10,000 VMs, every check", "patrol_daily", "seconds", "", "s", 30.0),
 )
