@@ -55,6 +55,7 @@ from controller.reports.usage_api import router as usage_reports_router
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
 from controller.usage.apportion_api import router as apportion_router
+from controller.usage.comparison_api import router as comparison_router
 from controller.web.routes import install as install_web
 
 ROUTERS = (
@@ -68,6 +69,7 @@ ROUTERS = (
     *MOVE_ROUTERS,
     usage_router,
     apportion_router,
+    comparison_router,
     lines_router,
     traps_router,
     *NETWORK_ROUTERS,

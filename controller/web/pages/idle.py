@@ -144,6 +144,7 @@ def views(chosen: str, _: Text) -> tuple[Choice, ...]:
     return (
         Choice(_("判定结果"), "/idle", chosen == "board"),
         Choice(_("腾退测算"), "/idle/what-if", chosen == "what-if"),
+        Choice(_("用量对比"), "/comparison", chosen == "comparison"),
         Choice(_("容量预测"), "/forecasts", chosen == "forecasts"),
         Choice(_("判定规则"), "/idle/policies", chosen == "policies"),
     )
