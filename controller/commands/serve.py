@@ -66,5 +66,11 @@ def _announce(started: Started, settings: Settings) -> None:
             "(shown this once; to be changed at the first login)",
             flush=True,
         )
+        # admin administers the system and may make no accounts: duties are kept apart.
+        print(
+            "yunxun: accounts are made by a security administrator; make the first one with: "
+            f"yunxun admin user add NAME --role security_admin --data {settings.data}",
+            flush=True,
+        )
     for note in started.notes:
         print(f"yunxun: warning: {note}", flush=True)

@@ -120,6 +120,7 @@ def test_a_kill_of_the_supervisor_takes_the_children_along_and_a_stop_is_orderly
     folder = tmp_path / "data"
     with serve(folder) as first:
         assert "first login: user admin, password" in first.text()
+        assert f"--role security_admin --data {first.folder}" in first.text()
         pids = set(first.children().values())
         assert len(pids) == 3
         first.kill(signal.SIGKILL)

@@ -9,14 +9,16 @@ from typing import ClassVar
 
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse, Response
+from sqlmodel import col, select
 
+from controller.access.tables import User
 from controller.usage.model import UsageQuery, UsageRow
 from controller.web import render, shell, tables
 from controller.web.freshness import AgentCounts, agent_counts
 from controller.web.pages.parts import PeriodSwitch, period_switch, rank_rows, usage_exports
 from controller.web.pages.units import choose
 from controller.web.shell import Crumb
-from controller.web.view import ReaderView
+from controller.web.view import ReaderView, View
 
 router = APIRouter()
 
@@ -60,6 +62,8 @@ class Overview(render.Context):
     exports: tuple[tables.ExportLink, ...]
     may_manage: bool
     trend_url: str
+    needs_security_admin: bool
+    """The reader is a system administrator and nobody can make accounts yet."""
 
 
 @router.get("/")
@@ -101,8 +105,19 @@ def overview_page(view: ReaderView) -> Response:
         exports=usage_exports(period, "unit", None, _),
         may_manage=view.may("agents.manage"),
         trend_url=render.link("/web-data/trend", period.query),
+        needs_security_admin=_nobody_makes_accounts(view),
     )
     return view.page(context, active="overview", crumbs=[Crumb(_("总览"))])
+
+
+def _nobody_makes_accounts(view: View) -> bool:
+    if view.principal.role != "system_admin":
+        return False
+    with view.runtime.database.read() as session:
+        found = session.exec(
+            select(User.id).where(col(User.role) == "security_admin", col(User.disabled).is_(False))
+        )
+        return found.first() is None
 
 
 def total(rows: Sequence[UsageRow], allocated: str, share: str) -> Total:

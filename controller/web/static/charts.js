@@ -42,7 +42,7 @@
     const tile = document.createElement("canvas");
     tile.width = tile.height = 6;
     const pen = tile.getContext("2d");
-    pen.fillStyle = "rgba(243,245,248,.92)";
+    pen.fillStyle = colour("--yx-gap-ground") || "rgba(243,245,248,.92)";
     pen.fillRect(0, 0, 6, 6);
     pen.strokeStyle = COLOURS.gap;
     pen.lineWidth = 1;

@@ -199,3 +199,61 @@ def test_each_administrator_finds_their_own_pages(browser: Browser, console: Con
         expect(page.locator("[role=status]")).to_contain_text("intact")
         _no_chinese_but_names(page)
         assert complaints == []
+
+
+def test_a_reader_keeps_the_columns_that_they_want(browser: Browser, console: Console) -> None:
+    with _tab(browser, WIDE) as (page, complaints):
+        _sign_in(page, console, "ops", "zh")
+        page.goto(f"{console.url}/units?period=7d")
+        _settled(page)
+        heads = page.locator("#table thead th")
+        before = heads.count()
+        memory = page.locator("#table thead th", has_text="内存均值")
+        expect(memory).to_be_visible()
+        bars = page.locator("#table tbody tr:first-child td.yx-barcell")
+        expect(bars.nth(1)).to_be_visible()
+        page.click("#table .yx-columns summary")
+        page.locator("#table .yx-columns label", has_text="内存均值").click()
+        expect(memory).to_be_hidden()
+        # The head stands over two cells: the bar and the figures.
+        expect(bars.nth(1)).to_be_hidden()
+        expect(bars.nth(0)).to_be_visible()
+        page.click("#table thead >> text=资源")  # a swap of the table alone
+        page.wait_for_url(re.compile("sort="))
+        _settled(page)
+        expect(memory).to_be_hidden()
+        page.goto(f"{console.url}/units?period=7d")
+        _settled(page)
+        expect(memory).to_be_hidden()
+        assert heads.count() == before
+        page.click("#table .yx-columns summary")
+        page.locator("#table .yx-columns label", has_text="内存均值").click()
+        expect(memory).to_be_visible()
+        assert page.evaluate("window.localStorage.getItem('yunxun.columns.units')") is None
+    assert not complaints
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (PHONE, 844)])
+def test_the_wall_fills_the_screen_and_says_when_it_stands_still(
+    browser: Browser, console: Console, width: int, height: int
+) -> None:
+    with _tab(browser, width) as (page, complaints):
+        page.set_viewport_size({"width": width, "height": height})
+        _sign_in(page, console, "ops", "zh")
+        page.clock.install()
+        page.goto(f"{console.url}/wall")
+        _settled(page)
+        expect(page.locator("canvas")).to_have_count(2)
+        taller = "document.documentElement.scrollHeight - window.innerHeight"
+        assert page.evaluate(taller) <= 0
+        expect(page.locator("#late")).to_be_hidden()
+        with page.expect_response("**/wall"):
+            page.clock.fast_forward(61_000)
+        _settled(page)
+        expect(page.locator("canvas")).to_have_count(2)
+        assert not complaints
+        page.route("**/wall", lambda route: route.abort())
+        for _ in range(5):
+            page.clock.fast_forward(61_000)
+        expect(page.locator("#late")).to_be_visible()
+        expect(page.locator("canvas")).to_have_count(2)

@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,8 @@ from .sheets import (
 
 HEADER = ("编码", "名称", "单位", "业务系统", "IP地址", "CPU核数", "内存GB", "磁盘GB", "开通时间")
 CLEAN = ("vm-1", "应用一", "jtj", "智慧交通", "10.1.2.3", 8, 16, 200, datetime(2026, 11, 3))
+
+DATA = Path(__file__).parent / "data"
 
 Dress = Callable[[Worksheet], None]
 
@@ -192,6 +195,8 @@ DIRTY: dict[str, Callable[[], io.BytesIO]] = {
     "text of Excel in UTF-16 with tabs": utf16,
     "a header of two rows": two_headers,
     "hidden columns and rows": hidden_columns,
+    # The merged title, saved by LibreOffice 7.4 in the format of Excel 97, which WPS calls .et too.
+    "an old workbook": lambda: io.BytesIO((DATA / "title.xls").read_bytes()),
     "a formula with its result": lambda: computed("8"),
     "CSV with semicolons": lambda: text_file(
         ";".join(HEADER) + "\n" + ";".join(map(str, changed(开通时间="2026-11-03"))) + "\n\n"
@@ -281,6 +286,14 @@ def test_a_bad_file_is_refused_by_row_and_column_and_nothing_of_it_imported(
         assert register(session) == []
 
 
+def open_document() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "<office:document-content/>")
+    return out.getvalue()
+
+
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "is empty"),
     "an error of the spreadsheet": (
@@ -292,6 +305,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
         "formula without a result in cell F2",
     ),
     "a web page called .xls": (b"<html><table><tr><td>code</td></tr></table></html>", "web page"),
+    "an OpenDocument spreadsheet": (open_document(), "archive but no .xlsx workbook"),
     "an archive": (b"PK\x03\x04" + b"\0" * 100, "damaged"),
     "half an old workbook": (b"\xd0\xcf\x11\xe0" + b"\0" * 600, "not a whole spreadsheet|limits"),
     "bytes": (bytes(range(1, 256)), "neither UTF-8 nor GBK|no header row"),
