@@ -22,6 +22,7 @@ from controller.demo import extranet, ledger, moves, notices, papers, people
 from controller.demo import run as demo
 from controller.demo.idle import first_forecast, first_scan
 from controller.demo.ipv6 import measure_sites
+from controller.demo.network import first_device
 from controller.demo.patrol import first_patrol
 from controller.demo.readiness import first_projects
 
@@ -112,6 +113,11 @@ def _serve(
             f"数据目录 · folder  {data} (演示数据,可随时删除 · disposable)\n"
         )
         _furnish(console, api, fleet, processes)
+        own = _own_agent(api)
+        if own is not None:
+            console.print(
+                first_device(api.get, api.post, api.put, processes, data, agent_id=own["id"])
+            )
         told = moves.furnish(api, data / "controller", fleet.vms, fleet.folder, fleet.end)
         console.print(told)
         _invite(console, api, data / "controller", password)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.patrol.checks import agents, data, disks, extranet, own, policies, sustained
+from controller.patrol.checks import agents, data, disks, extranet, gear, own, policies, sustained
 from controller.patrol.look import Found, Look
 from controller.patrol.plans import Check
 
@@ -29,6 +29,10 @@ LOOKERS: dict[str, Looker] = {
     "device_silent": extranet.devices,
     "port_down": extranet.ports,
     "peer_down": extranet.peers,
+    "port_flapping": gear.flapping,
+    "link_busy": gear.busy,
+    "link_lossy": gear.lossy,
+    "device_load": gear.load,
     "certificate_expiry": own.certificates,
     "own_rollup": own.rollups,
     "own_jobs": own.jobs,
