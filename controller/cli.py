@@ -58,6 +58,7 @@ GROUPS = (
     Group("agent", "controller.commands.agents", nested=True),
     Group("admin", "controller.commands.admin", nested=True),
     Group("check", "controller.commands.check", nested=True),
+    Group("readiness", "controller.commands.readiness", nested=True),
     Group("ipv6", "controller.commands.ipv6", nested=True),
     Group("backup", "controller.commands.backup", nested=True),
     Group("move", "controller.commands.moves", nested=True),

@@ -231,6 +231,28 @@ def import_lines(
         _register(api, "lines", file, _params(dry_run, skip_bad, since, sheet, mapping), form)
 
 
+@app.command("products")
+def import_products(
+    file: File,
+    dry_run: DryRun = False,
+    skip_bad: SkipBad = False,
+    sheet: Sheet = None,
+    mapping: Map = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "text",
+) -> None:
+    """安全可靠测评 results. Columns: kind vendor product version level notice published expires
+    (类别 厂商 产品名称 版本 等级 公告号 发布日期 有效期至).
+
+    Example: yunxun import products 测评公告.xlsx --dry-run
+    """
+    check_file(file)
+    with open_api(url, data, ca) as api:
+        _register(api, "products", file, _params(dry_run, skip_bad, None, sheet, mapping), form)
+
+
 @app.command("points")
 def import_points(
     file: File,

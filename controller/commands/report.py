@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.commands import patrol, usage_report
+from controller.commands import patrol, readiness, usage_report
 from controller.commands.client import Ca, CommandError, Data, Url, open_api
 
 app = typer.Typer(help="Reports as files.", no_args_is_help=True)
@@ -82,3 +82,24 @@ def patrol_report(
     Example: yunxun report patrol --format pdf -o daily.pdf --data /var/lib/yunxun
     """
     patrol.write_report(run, form, output, url, data, ca)
+
+
+@app.command("readiness")
+def readiness_report(
+    project: Annotated[str, typer.Option("--project", metavar="P", help="Number or name.")],
+    run: Annotated[
+        int | None, typer.Option("--run", help="Of this run. Default: what stands now.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help=" | ".join(readiness.FILES))] = "html",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.")
+    ] = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """The readiness report (评估报告) of a project: what to do first, by host and target.
+
+    Example: yunxun report readiness --project 3 --format pdf -o wave1.pdf
+    """
+    readiness.write_report(project, run, form, output, url, data, ca)

@@ -7,6 +7,7 @@ cover some kinds of products only. Nothing here enters a readiness verdict.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -215,7 +216,8 @@ def matches(listed: str, told: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    text = fold(text)
+    # Not folded: that takes the spaces out, and with them the ends of words.
+    text = unicodedata.normalize("NFKC", text).casefold()
     for chinese, latin in _SAME.items():
-        text = text.replace(fold(chinese), f" {latin} ")
+        text = text.replace(chinese, f" {latin} ")
     return set(_WORD.findall(text))

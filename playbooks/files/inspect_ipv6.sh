@@ -1,15 +1,24 @@
 #!/bin/sh
 # inspect_ipv6.sh DIR: reading only, one word and then what it rests on. untouched: no backup was
 # made; changed: a backup stands and was not rolled back; rolled_back; needs_hands: a run of
-# enable_ipv6.sh is still at work.
-dir=$1 last=''
+# enable_ipv6.sh is still at work after a minute.
+dir=$1 last='' left=60
 LC_ALL=C
 export LC_ALL
-for r in "$dir"/*; do [ -f "$r/manifest" ] && last=$r; done
-busy=''
-for p in /proc/[0-9]*/cmdline; do
-  case $(tr '\0' ' ' <"$p" 2>/dev/null) in *enable_ipv6.sh\ apply* | *enable_ipv6.sh\ rollback*) busy=$p ;; esac
+at_work() {
+  busy=''
+  for p in /proc/[0-9]*/cmdline; do
+    line=$({ tr '\0' ' ' <"$p"; } 2>/dev/null)
+    case $line in /bin/sh\ /*enable_ipv6.sh\ apply* | /bin/sh\ /*enable_ipv6.sh\ rollback*) busy=$line ;; esac
+  done
+  [ -n "$busy" ]
+}
+# A killed ssh does not end what it began here: wait for it.
+while at_work && [ $left -gt 0 ]; do
+  left=$((left - 1))
+  sleep 1
 done
+for r in "$dir"/*; do [ -f "$r/manifest" ] && last=$r; done
 if [ -n "$busy" ]; then
   echo needs_hands
   echo "still at work: $busy"

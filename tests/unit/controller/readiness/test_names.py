@@ -1,0 +1,71 @@
+"""Nothing that stands in an inventory can be a template, an option or a steering variable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from controller.problems import Problem
+from controller.readiness import names
+from controller.web.pages.readiness_hosts import parse_lines
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "all", "localhost", "-o", ".x", "a b", "a/b", "{{x}}", "a" * 65, "../x", "x;y"]
+)
+def test_a_bad_host_name_is_refused(bad: str) -> None:
+    with pytest.raises(Problem, match="host name"):
+        names.host_name(bad)
+
+
+@pytest.mark.parametrize("good", ["web01", "财政-应用01", "a.b_c-d"])
+def test_a_host_name_may_be_chinese(good: str) -> None:
+    assert names.host_name(f" {good} ") == good
+
+
+@pytest.mark.parametrize("bad", ["-oProxyCommand=x", "10.0.0.1; rm", "a b", "{{ x }}", "$(x)"])
+def test_a_bad_address_is_refused(bad: str) -> None:
+    with pytest.raises(Problem, match="address"):
+        names.address(bad)
+
+
+def test_addresses_are_written_one_way() -> None:
+    assert names.address("fd00:0::1") == "fd00::1"
+    assert names.address("web.example.gov.cn") == "web.example.gov.cn"
+    assert names.address(" ") == ""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"ansible_connection": "local"},
+        {"yunxun_cancel_file": "/etc/passwd"},
+        {"Big": 1},
+        {"x": "{{ lookup('pipe', 'id') }}"},
+        {"x": {"y": ["{% raw %}"]}},
+        {"x": "y" * names.MOST_VARIABLES},
+    ],
+)
+def test_variables_neither_steer_ansible_nor_hold_templates(bad: dict[str, Any]) -> None:
+    with pytest.raises(Problem, match="variable"):
+        names.variables(bad)
+
+
+def test_lines_of_hosts_are_read_with_ports_systems_and_units() -> None:
+    found = parse_lines(
+        "# 注释\nweb01, 10.0.0.1:2222, 财政一体化, 330100-CZJ\n\nweb02，[fd00::1]:22\n"
+        "web03,fd00::2\nhand"
+    )
+    assert [(each.name, each.address, each.port, each.system, each.unit) for each in found] == [
+        ("web01", "10.0.0.1", 2222, "财政一体化", "330100-CZJ"),
+        ("web02", "fd00::1", 22, "", ""),
+        ("web03", "fd00::2", None, "", ""),
+        ("hand", "", None, "", ""),
+    ]
+
+
+@pytest.mark.parametrize("bad", ["a,b,c,d,e", "a,10.0.0.1:ssh"])
+def test_a_bad_line_is_named(bad: str) -> None:
+    with pytest.raises(Problem, match="line 2"):
+        parse_lines(f"ok\n{bad}")
