@@ -241,8 +241,8 @@ def local_addresses(hostname: str) -> list[str]:
         with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((target, 9))
             found[str(probe.getsockname()[0])] = None
-    for address in lasting_addresses():
-        found[address] = None
+    for lasting in lasting_addresses():
+        found[lasting] = None
     return [a for a in found if not ipaddress.ip_address(a.split("%")[0]).is_link_local]
 
 
