@@ -15,6 +15,8 @@ from collectors.records import Document, Reading
 
 if TYPE_CHECKING:
     from agent.reach import ReachService
+    from agent.sites import SiteScans
+    from agent.tasks import Task
     from agent.traps import TrapService
 
 Item = dict[str, Any]
@@ -33,14 +35,21 @@ class Assigned:
         self._config, self._spool, self._log = config, spool, log
         self._reach: ReachService | None = None
         self._traps: TrapService | None = None
+        self._sites: SiteScans | None = None
 
     def kinds(self) -> dict[str, Callable[[list[Item]], None]]:
-        return {"reach": self._take_reach, "traps": self._take_traps}
+        return {
+            "reach": self._take_reach,
+            "traps": self._take_traps,
+            "ipv6_sites": self._take_sites,
+        }
 
     def stop(self) -> None:
         """Ends what runs in processes of its own."""
         if self._traps is not None:
             self._traps.stop()
+        if self._sites is not None:
+            self._sites.stop()
 
     def _take_reach(self, bodies: list[Item]) -> None:
         if self._reach is None:
@@ -69,6 +78,21 @@ class Assigned:
                 return
         self._traps.take(bodies)
 
+    def _take_sites(self, bodies: list[Item]) -> None:
+        if bodies or self._sites is not None:
+            self._scans().take(bodies)
+
+    def scan_sites(self, task: Task) -> Item | None:
+        """Task ``ipv6_scan``; in the tasks' thread. Raises TaskError."""
+        return self._scans().scan_now(task)
+
+    def _scans(self) -> SiteScans:
+        if self._sites is None:
+            from agent.sites import SiteScans  # noqa: PLC0415 - only pollers need it
+
+            self._sites = SiteScans(self._post, self._log)
+        return self._sites
+
     def _post(self, document: Document) -> None:
-        """In the traps thread."""
+        """In the threads of traps and sites."""
         self._spool([], [document])

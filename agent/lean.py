@@ -13,7 +13,7 @@ import sys
 
 def main() -> int:
     """Runs the agent with the settings of the environment."""
-    known = (["--facts"], ["--ipv6"], ["--traps"], ["--poller"])
+    known = (["--facts"], ["--ipv6"], ["--traps"], ["--poller"], ["--sites"])
     only = sys.argv[1] if sys.argv[1:2] in known else ""
     sys.path[:0] = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.path += sys.argv[2 if only else 1 :]
@@ -26,6 +26,10 @@ def main() -> int:
         from agent.poller import main as poll  # noqa: PLC0415
 
         return poll()
+    if only == "--sites":
+        from agent.site_scan import main as scan_sites  # noqa: PLC0415
+
+        return scan_sites()
     if only:
         from agent.facts import print_facts, print_ipv6  # noqa: PLC0415
 

@@ -104,8 +104,10 @@ class Service:
         )
         used, interval_s = self._spool.eras, config.collect_interval_s
         self._eras = {k: Eras(used.get(k, ()), interval_s) for k in ("host", "parts")}
+        self.works = Assigned(config, self._spool_assigned, log)
         kinds: dict[str, Run] = {"facts": self._facts_now}
         if config.poll_enabled == "auto":
+            kinds["ipv6_scan"] = self.works.scan_sites
             kinds["snmp_scan"] = lambda task: self._poll_link().scan(task)
         self.tasks = Tasks(kinds, self._post_result)
         self.downlink = Downlink(self._take_orders, self.tasks.held)
@@ -129,7 +131,6 @@ class Service:
         self._agent = UNENROLLED
         self._ticked, self._status_state = 0, ("", "")
         self._status_file, self._status_size = -1, 0
-        self.works = Assigned(config, self._spool_assigned, log)
         self.assigned: dict[str, Callable[[list[Item]], None]] = self.works.kinds()
         """Kinds of assignments this agent knows, and who takes all of a kind over."""
         self._poller: PollLink | None = None

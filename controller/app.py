@@ -29,7 +29,9 @@ from controller.inventory.routers import ROUTERS as INVENTORY_ROUTERS
 from controller.ipv6.api import router as ipv6_router
 from controller.ipv6.api_hosts import router as ipv6_hosts_router
 from controller.ipv6.api_plans import router as ipv6_plans_router
+from controller.ipv6.api_vantages import router as ipv6_vantages_router
 from controller.ipv6.subjects import HOST_KIND as IPV6_HOST
+from controller.ipv6.vantages import SCAN_SITES, SITES_ASSIGNMENT, reading_kind
 from controller.ledger.months import published_report
 from controller.ledger.routers import ROUTERS as LEDGER_ROUTERS
 from controller.middleware import RequestMetrics, RequestMiddleware
@@ -76,6 +78,7 @@ ROUTERS = (
     ipv6_router,
     ipv6_hosts_router,
     ipv6_plans_router,
+    ipv6_vantages_router,
     findings_router,
     idle_router,
     forecasts_router,
@@ -89,9 +92,14 @@ ROUTERS = (
 """Every router of the controller, in the order of the OpenAPI document."""
 
 ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT, SNMP_ASSIGNMENT, TRAPS_ASSIGNMENT)
+ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (
+    REACH_ASSIGNMENT,
+    SNMP_ASSIGNMENT,
+    SITES_ASSIGNMENT,
+)
 """What agents measure besides their own host, by the capability that gives it."""
 
-TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW, SCAN_TASK)
+TASK_KINDS: tuple[TaskKind, ...] = (FACTS_NOW, SCAN_TASK, SCAN_SITES)
 """What agents can be asked to do once."""
 
 DOCUMENT_KINDS: tuple[DocumentKind, ...] = (
@@ -123,7 +131,7 @@ def create_app(runtime: Runtime, *, local_token_hash: str | None = None) -> Fast
     app.state.subtree = units.subtree
     app.state.find_unit_id = _find_unit_id
     app.state.published = published_report
-    app.state.document_kinds = DOCUMENT_KINDS
+    app.state.document_kinds = (*DOCUMENT_KINDS, reading_kind(runtime.settings.ipv6_index))
     app.state.measured_by = devices_of_agents
     app.state.downlink = Downlink(ASSIGNMENT_KINDS, TASK_KINDS)
     app.state.further_due = (due_contracts,)

@@ -60,6 +60,7 @@ GROUPS = (
     Group("check", "controller.commands.check", nested=True),
     Group("readiness", "controller.commands.readiness", nested=True),
     Group("ipv6", "controller.commands.ipv6", nested=True),
+    Group("ipv6", "controller.commands.ipv6_more", nested=True),
     Group("backup", "controller.commands.backup", nested=True),
     Group("move", "controller.commands.moves", nested=True),
     Group("cutover", "controller.commands.cutover", nested=True),

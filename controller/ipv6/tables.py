@@ -135,3 +135,19 @@ class Ipv6Plan(SQLModel, table=True):
     hosts: list[dict[str, Any]] = Field(sa_column=Column(JSON, nullable=False))
     """``{"ref", "code", "name", "unit_id", "v4", "address", "interface", "gateway", "score",
     "lost"}``, score and lost as they were when the plan was made."""
+
+
+class Ipv6Vantage(SQLModel, table=True):
+    """Where sites are seen from (extranet, internet, …), and the poller that looks from there."""
+
+    __tablename__ = "ipv6_vantage"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, max_length=40)
+    agent_id: str = Field(foreign_key="agent.id", max_length=32)
+    every_h: float = 24.0
+    dns: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Name servers to ask, ADDRESS or ADDRESS#PORT; none: the host's own."""
+    allow: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Networks that are not global and may be visited all the same."""
+    changed: datetime = Field(sa_type=UtcDateTime)

@@ -398,6 +398,18 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
             json={"source": "s", "day": "2026-11-01", "rows": [{"site": "site-A", "score": 80}]},
         ),
     ),
+    ("PUT", "/api/v1/ipv6/vantages/{name}"): (
+        "engineer",
+        lambda c: c.put("/api/v1/ipv6/vantages/audited", json={"agent": "eyes"}),
+    ),
+    ("POST", "/api/v1/ipv6/vantages/{name}/scan"): (
+        "engineer",
+        lambda c: c.post("/api/v1/ipv6/vantages/audited/scan"),
+    ),
+    ("DELETE", "/api/v1/ipv6/vantages/{name}"): (
+        "engineer",
+        lambda c: c.delete("/api/v1/ipv6/vantages/audited"),
+    ),
     ("POST", "/api/v1/ipv6/refresh"): ("engineer", lambda c: c.post("/api/v1/ipv6/refresh")),
     ("POST", "/api/v1/ipv6/plans"): (
         "engineer",
@@ -530,6 +542,17 @@ def subjects(house: House) -> None:
                 state="pending",
                 unit_id=1,
                 resource_id=1,
+                enrolled=now,
+            )
+        )
+        session.add(
+            Agent(
+                id="agent-eyes",
+                name="eyes",
+                secret_hash="e" * 64,
+                state="active",
+                roles="poller",
+                unit_id=1,
                 enrolled=now,
             )
         )

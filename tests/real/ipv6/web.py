@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT)]
 
 from tests.faults.certificates import make_authority  # noqa: E402
+from tests.serving import serve  # noqa: E402
 
 KINDS = ("good", "no_aaaa", "dead", "v4_ns", "different", "mixed", "slow", "broken_cert", "loop",
          "endless")  # fmt: skip
@@ -273,6 +276,81 @@ async def through_controller(of_each: int, folder: Path) -> dict[str, object]:
     return told
 
 
+async def through_poller(of_each: int, folder: Path) -> dict[str, object]:
+    """A served controller and a real agent that holds the poller's role, told what to scan."""
+    sites, _web = await start(of_each, folder)
+    await asyncio.to_thread(subprocess.run, ["ip", "link", "set", "lo", "up"], check=True)
+    return await asyncio.to_thread(with_poller, sites, folder)
+
+
+def with_poller(sites: list[Site], folder: Path) -> dict[str, object]:
+    """Registers the sites, enrols the agent, makes it the extranet's eyes, waits for readings."""
+    (folder / "units.csv").write_text("code,name\nHB,市生态环境局\n", "utf-8")
+    lines = "".join(f"{s.name},{s.name},{s.url},HB\n" for s in sites)
+    (folder / "list.csv").write_text("code,name,url,unit\n" + lines, "utf-8")
+    with serve(folder / "data") as server:
+        token = command("admin", "token", "--data", str(server.folder), "--role", "system_admin")
+        asks = {"YUNXUN_TOKEN": token, "YUNXUN_URL": server.url}
+        command("import", "units", str(folder / "units.csv"), **asks)
+        command("ipv6", "import", str(folder / "list.csv"), **asks)
+        enrol = command("agent", "token", "--unit", "HB", "--auto-approve", **asks)
+        state = {"YUNXUN_AGENT_STATE": str(folder / "agent"), "YUNXUN_AGENT_NAME": "eyes",
+                 "YUNXUN_AGENT_COLLECT_INTERVAL_S": "1",
+                 "YUNXUN_AGENT_COLLECT_SUBSAMPLE_S": "1"}  # fmt: skip
+        program([sys.executable, "-m", "agent", "enrol", "-"], enrol, state)
+        agents = json.loads(command("agent", "list", "--format", "json", **asks))
+        command("agent", "roles", agents[0]["id"], "poller", **asks)
+        command("ipv6", "vantage", "set", "extranet", "--agent", "eyes", "--allow", "10.9.0.0/16",
+                "--allow", "fd09::/16", "--dns", DNS, **asks)  # fmt: skip
+        agent = subprocess.Popen(
+            [sys.executable, "-m", "agent", "run"], cwd=ROOT, env=os.environ | state,
+            stdout=subprocess.DEVNULL, stderr=(folder / "agent.log").open("wb"),
+        )  # fmt: skip
+        try:
+            first = readings(sites, asks)
+            command("ipv6", "vantage", "scan", "extranet", **asks)
+            again = readings(sites, asks, newer_than=max(str(each["at"]) for each in first))
+            listed = json.loads(command("ipv6", "vantage", "list", "--format", "json", **asks))
+        finally:
+            agent.terminate()
+            agent.wait(20)
+    kinds = {site.name: site.kind for site in sites}
+    return {"sites": kinds, "first": first, "again": len(again), "vantages": listed}
+
+
+def readings(
+    sites: list[Site], asks: dict[str, str], newer_than: str = ""
+) -> list[dict[str, object]]:
+    """Every site with a reading newer than that."""
+    until = time.monotonic() + 150
+    while True:
+        with urllib.request.urlopen(
+            urllib.request.Request(
+                f"{asks['YUNXUN_URL']}/api/v1/ipv6/sites?size=500",
+                headers={"Authorization": f"Bearer {asks['YUNXUN_TOKEN']}"},
+            )
+        ) as answer:
+            found = json.load(answer)["items"]
+        fresh = [each for each in found if each["at"] and each["at"] > newer_than]
+        if len(fresh) == len(sites):
+            return list(found)
+        assert time.monotonic() < until, f"{len(fresh)} of {len(sites)} sites were read"
+        time.sleep(0.5)
+
+
+def command(*words: str, **environment: str) -> str:
+    return program([sys.executable, "-m", "controller", *words], "", environment)
+
+
+def program(words: list[str], text: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(words, input=text or None, capture_output=True, text=True, check=False,
+                          timeout=120, cwd=ROOT, env=os.environ | environment)  # fmt: skip
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout.strip()
+
+
+WORKS = {"controller": through_controller, "poller": through_poller}
+
 if __name__ == "__main__":
-    work = through_controller if sys.argv[3:] == ["controller"] else run
+    work = WORKS.get(sys.argv[3], run) if sys.argv[3:] else run
     print(json.dumps(asyncio.run(work(int(sys.argv[1]), Path(sys.argv[2])))))
