@@ -91,10 +91,10 @@ ROUTERS = (
 )
 """Every router of the controller, in the order of the OpenAPI document."""
 
-ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (REACH_ASSIGNMENT, SNMP_ASSIGNMENT, TRAPS_ASSIGNMENT)
 ASSIGNMENT_KINDS: tuple[AssignmentKind, ...] = (
     REACH_ASSIGNMENT,
     SNMP_ASSIGNMENT,
+    TRAPS_ASSIGNMENT,
     SITES_ASSIGNMENT,
 )
 """What agents measure besides their own host, by the capability that gives it."""
