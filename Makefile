@@ -6,7 +6,9 @@ PY := $(VENV)/bin/python
 DEMO_PORT ?= 8090
 DEMO_DATA ?= var/demo
 
-.PHONY: demo test faults lint format bench setup assets docs clean
+AGENT_KEY ?= var/agent-signing.pem
+
+.PHONY: agent-bundle demo test faults lint format bench setup assets docs clean
 
 demo: setup
 	$(VENV)/bin/yunxun demo --data $(DEMO_DATA) --port $(DEMO_PORT)
@@ -26,6 +28,10 @@ lint: setup
 format: setup
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# The self-contained agent for this architecture; AGENT_KEY signs it (docs/rollout.md).
+agent-bundle: setup
+	$(PY) -m controller.rollout.bundle --key $(AGENT_KEY) -o dist
 
 bench: setup
 	$(PY) -m bench

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority(NamedTuple):
-    """PEM of the CA, its fingerprint, and a context that serves 127.0.0.1 and localhost."""
+    """PEM of the CA, its fingerprint, and a context that serves ``address`` and localhost."""
 
     ca_pem: str
     fingerprint: str
@@ -26,7 +26,11 @@ class Authority(NamedTuple):
 
 
 def make_authority(
-    folder: Path, name: str = "test", since: datetime | None = None, days: int = 30
+    folder: Path,
+    name: str = "test",
+    since: datetime | None = None,
+    days: int = 30,
+    address: str = "127.0.0.1",
 ) -> Authority:
     """A fresh CA and a certificate of it, valid from ``since`` (yesterday)."""
     since = since or datetime.now(UTC) - timedelta(days=1)
@@ -42,7 +46,7 @@ def make_authority(
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))]
     server = (
         base.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
         .issuer_name(ca_name)

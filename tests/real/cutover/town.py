@@ -67,6 +67,8 @@ class Town:
     folder: Path
     prefix: str
     hosts: dict[str, Host] = field(default_factory=dict)
+    opt_size: str = ""
+    """Gives each host an /opt of its own, of this size."""
     extra: list[str] = field(default_factory=list)
     others: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -119,6 +121,7 @@ class Town:
         size = "64k" if name.startswith("disk") else "4m"
         script = (
             f"mount -t tmpfs -o size={size} none {STATE}; "
+            f"{f'mount -t tmpfs -o size={self.opt_size} none /opt; ' if self.opt_size else ''}"
             f"for p in {' '.join(PYTHONS)}; do mount --bind /bin/false $p; done; "
             f"mount -t tmpfs none {HOME_OF_PYTHON}; "
             f"/usr/sbin/sshd -E {host.folder}/sshd.log -f {config}; exec sleep 100000"
@@ -288,7 +291,7 @@ class Town:
 
 
 @contextmanager
-def town(folder: Path, names: Sequence[str]) -> Iterator[Town]:
+def town(folder: Path, names: Sequence[str], opt_size: str = "") -> Iterator[Town]:
     """Builds it with these hosts and takes everything away again."""
     for key in ("key", "host_key"):
         subprocess.run(
@@ -296,7 +299,8 @@ def town(folder: Path, names: Sequence[str]) -> Iterator[Town]:
         )
     for needed in ("/run/sshd", "/etc/network", STATE):
         Path(needed).mkdir(exist_ok=True, parents=True)
-    built = Town(folder, f"yt{os.getpid() % 100000}{os.urandom(1).hex()}")
+    prefix = f"yt{os.getpid() % 100000}{os.urandom(1).hex()}"
+    built = Town(folder, prefix, opt_size=opt_size)
     try:
         built.build()
         for number, name in enumerate(names, 21):

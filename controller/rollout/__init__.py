@@ -1,0 +1,1 @@
+"""Rolling the agent out: its self-contained bundle, built and signed here."""

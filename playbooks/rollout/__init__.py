@@ -1,0 +1,1 @@
+"""The roll-out of the agent, host by host, seen from the controller."""
