@@ -86,7 +86,7 @@ def deploy(
     inventory, extra = net.folder / "rollout.yml", net.folder / "extra.json"
     inventory.write_text(text)
     serial = [1, "10%", "30%", "100%"] if HEAVY else [1, "100%"]
-    given = {"rollout_dest": str(out), "rollout_wait_s": 40, "rollout_serial": serial}
+    given = {"rollout_dest": str(out), "rollout_wait_s": 30, "rollout_serial": serial}
     extra.write_text(json.dumps(given | settings))
     return subprocess.run(
         [
