@@ -321,7 +321,7 @@ class Door:
             opened.rows,
             opened.payload,
             known.resource_id or 0,
-            "agent" if words is None else f"poller:{known.id[:8]}",
+            "agent" if words is None else f"poller:{known.id[-8:]}",
             ledger.version(batch.seq),
             words,
         )
