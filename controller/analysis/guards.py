@@ -68,11 +68,16 @@ def stopped(figures: Figures, guards: Guards, look: Look, window_days: int) -> l
     answers: list[Words | None] = [None] * len(figures)
     quiet_s = guards.stopped_after_days * DAY_S
     off = _measured_off(figures, window_days)
-    for index, subject in enumerate(figures.subjects):
+    last_s = figures.last_s if len(figures.last_s) else np.full(len(figures), np.nan)
+    silent = last_s <= figures.as_of_s - quiet_s - 1  # never, for NaN
+    tagged = np.array([bool(subject.tags) for subject in figures.subjects], bool)
+    # Few are any of it; asking each in turn took a third of the judging.
+    for index in np.flatnonzero(off | silent | tagged).tolist():
+        subject = figures.subjects[index]
         if subject.kind not in MACHINES:
             continue
         tag = tag_named(subject.tags, guards.stopped_tags)
-        last = float(figures.last_s[index]) if len(figures.last_s) else float("nan")
+        last = float(last_s[index])
         if tag is not None:
             answers[index] = Words(f"登记为已停机（标签“{tag}”）", f"registered as off (“{tag}”)")
         elif off[index]:
@@ -80,7 +85,7 @@ def stopped(figures: Figures, guards: Guards, look: Look, window_days: int) -> l
                 f"{window_days} 天内 CPU、内存、网络均为 0：已停机",
                 f"CPU, memory and network were 0 for {window_days} days: switched off",
             )
-        elif not np.isnan(last) and last <= figures.as_of_s - quiet_s - 1:
+        elif silent[index]:
             days = int((figures.as_of_s - last) // DAY_S)
             answers[index] = Words(
                 f"自 {look.text(last)} 起 {days} 天没有任何数据，此前有数据：已停机"

@@ -6,6 +6,7 @@ The clock that people work by is Asia/Shanghai; rows are stamped in UTC.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -168,7 +169,9 @@ def _measure(vm: Vm, shape: Shape, at: Times, noise: np.random.Generator) -> dic
     memory = np.clip(shape.memory * own + 6 * level + 1.2 * wander, 3, 96)
     mem_total = np.full(count, vm.mem_gib * GIB)
     age = np.arange(count) / max(count, 1)
-    disk = np.clip(18 + 40 * own * 0.7 + 6 * age * own, 2, 97)
+    # One disk in a dozen fills up within weeks, the others hardly grow.
+    filling = 45.0 if zlib.crc32(vm.code.encode()) % 12 == 0 else 0.6
+    disk = np.clip(18 + 40 * own * 0.7 + filling * age * own, 2, 97)
     disk_total = np.full(count, vm.disk_gib * GIB)
     bytes_in = shape.mbit_s * 125_000 * own * (0.2 + level) * noise.lognormal(0, 0.3, count)
     bytes_out = bytes_in * noise.uniform(0.4, 2.2) * noise.lognormal(0, 0.2, count)

@@ -82,6 +82,10 @@ ROLES = (
 )
 
 
+WIDE_LINES = {"video": 1000, "strained": 500, "batch": 200, "traffic": 200, "public": 200}
+"""Mbit/s of systems that would not do with the usual line."""
+
+
 @dataclass(frozen=True)
 class Vm:
     """One VM of the fleet. ``grown`` is an allocation change: days before the end, new vCPU."""
@@ -126,7 +130,7 @@ def build_fleet() -> list[Vm]:
                     vcpu=vcpu,
                     mem_gib=mem_gib,
                     disk_gib=disk_gib,
-                    bandwidth_mbps=chance.choice((20, 50, 100, 200)),
+                    bandwidth_mbps=max(chance.choice((20, 50, 100, 200)), WIDE_LINES.get(shape, 0)),
                     os=chance.choice(SYSTEMS_ON),
                     uuid=str(_uuid(chance)),
                     shape=_shape_of(chance, shape, index, count),

@@ -141,6 +141,7 @@ class Recovery(_View):
     pool: str
     pool_name: str
     missing: dict[str, float] = Field(description="vcpu, mem_bytes, disk_bytes that are short")
+    still_missing: dict[str, float] = Field(description="after all the steps")
     steps: list[Candidate] = Field(description="in this order; none more than is needed")
     enough: bool
     reason_zh: str

@@ -53,7 +53,13 @@ def recover_first(
     known = [plan for plan in plans if plan is not None]
     if not known:
         return answer, None
-    return answer, min(known, key=lambda plan: (not plan.enough, len(plan.steps), plan.pool))
+    return answer, min(known, key=_reach)
+
+
+def _reach(plan: Recovery) -> tuple[float, int, str]:
+    """The less is left short, then the fewer have to go, the better."""
+    short = sum(left / plan.missing[size] for size, left in plan.still_missing.items())
+    return short, len(plan.steps), plan.pool
 
 
 def plan_for(pool: PoolState, request: Request, offers: Iterable[Candidate]) -> Recovery | None:
@@ -85,6 +91,7 @@ def plan_for(pool: PoolState, request: Request, offers: Iterable[Candidate]) -> 
         pool=pool.code,
         pool_name=pool.name,
         missing=missing,
+        still_missing=short,
         steps=steps,
         enough=not short,
         reason_zh=_words_zh(pool, missing, short, steps),

@@ -17,6 +17,7 @@ from controller.access.scope import Scope
 from controller.idle.tables import IdleScan, IdleVerdict
 from controller.inventory.resources import unit_names
 from controller.inventory.tables import BusinessSystem, Holding, Resource
+from controller.inventory.unclaimed import unclaimed_id
 from controller.notices import wording
 from controller.notices.desk import Desk, id_of
 from controller.notices.lifecycle import ITEM_END
@@ -139,6 +140,7 @@ def open_notices(session: Session, resource_ids: Iterable[int]) -> dict[int, str
 def _rows(desk: Desk, given: Mapping[int, DraftItem]) -> list[_Row]:
     found: dict[int, _Row] = {}
     numbers = list(given)
+    nobody = unclaimed_id(desk.session)
     for start in range(0, len(numbers), 500):
         chunk = numbers[start : start + 500]
         resources = desk.session.exec(select(Resource).where(col(Resource.id).in_(chunk)))
@@ -155,6 +157,8 @@ def _rows(desk: Desk, given: Mapping[int, DraftItem]) -> list[_Row]:
             mine = last is not None and (last.until is None or last.until > desk.now)
             unit_id = last.unit_id if last is not None and mine else None
             if desk.scope.allows(unit_id):
+                # What is kept under 待认领 has no owner to write to: it is claimed first.
+                unit_id = None if unit_id == nobody else unit_id
                 item = given[resource.id or 0]
                 found[item.resource_id] = _Row(item, resource, unit_id, last, system or "")
     for number in numbers:

@@ -24,18 +24,21 @@ WIDTHS = (9, 36, 26, 23, 44, 18)
 def as_docx(letter: Letter) -> bytes:
     """Word and WPS replace a font that is not there by one of the same kind."""
     document: Any = Document()
+    document.settings.odd_and_even_pages_header_footer = True
     _page(document.sections[0])
     _normal(document.styles["Normal"])
     _line(document, letter.title, BOLD, Pt(22), "center", indent=0, line=Pt(33))
     _line(document, letter.number, BODY, SIZE, "center", indent=0)
     _line(document, "", BODY, SIZE, "left")
     _line(document, f"{letter.addressee}：", BODY, SIZE, "left", indent=0)
-    for each in letter.paragraphs:
-        _line(document, each, BODY, SIZE, "justify")
-    _line(document, "", BODY, SIZE, "left")
-    _line(document, f"附件：{letter.attachment}", BODY, SIZE, "left")
-    for _ in range(2):
-        _line(document, "", BODY, SIZE, "left")
+    body = [_line(document, each, BODY, SIZE, "justify") for each in letter.paragraphs]
+    between = [
+        _line(document, text, BODY, SIZE, "left")
+        for text in ("", f"附件：{letter.attachment}", "", "")
+    ]
+    # The signature never stands on a page without any of the text.
+    for each in (*body[-1:], *between):
+        each.paragraph_format.keep_with_next = True
     by = _line(document, letter.signature, BODY, SIZE, "right", indent=0)
     # Centred over the date, whose right edge stands four characters in.
     ems = max(2.0, DATE_EMS - len(letter.signature) / 2)
@@ -59,8 +62,19 @@ def _page(section: Any) -> None:
     section.top_margin, section.bottom_margin = Mm(37), Mm(35)
     section.left_margin, section.right_margin = Mm(28), Mm(26)
     section.footer_distance = Mm(28)
-    paragraph = section.footer.paragraphs[0]
-    paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    # On the outer side: right of odd pages, left of even ones, one character in.
+    for footer, side in (
+        (section.footer, WD_ALIGN_PARAGRAPH.RIGHT),
+        (section.even_page_footer, WD_ALIGN_PARAGRAPH.LEFT),
+    ):
+        paragraph = footer.paragraphs[0]
+        paragraph.alignment = side
+        paragraph.paragraph_format.left_indent = Pt(14)
+        paragraph.paragraph_format.right_indent = Pt(14)
+        _number(paragraph)
+
+
+def _number(paragraph: Any) -> None:
     for part in ("— ", "PAGE", " —"):
         run = paragraph.add_run("" if part == "PAGE" else part)
         put_font(run, "宋体", Pt(14))
@@ -115,6 +129,9 @@ def _table(document: Any, letter: Letter) -> None:
         cells = table.add_row().cells
         for place, (cell, text) in enumerate(zip(cells, row, strict=True)):
             _cell(cell, text, BODY, "center" if place in (0, 5) else "left")
+    # Word goes by the cells, WPS and LibreOffice by the columns.
+    for column, width in zip(table.columns, WIDTHS, strict=True):
+        column.width = Mm(width)
     for row in table.rows:
         for cell, width in zip(row.cells, WIDTHS, strict=True):
             cell.width = Mm(width)

@@ -316,15 +316,21 @@ def amount(metric: str, value: float | None, *, signed: bool = False) -> str:
     """A figure with its unit; "–" for none."""
     if value is None:
         return "–"
-    sign = "+" if signed else ""
     if metric in ("alloc_vcpu", "use_cpu"):
-        return f"{value:{sign},.0f}" if abs(value) >= 10 else f"{value:{sign},.1f}"
+        return _figure(value, "", signed, 10)
     if metric.startswith("line"):
-        return f"{value * 8 / 1e6:{sign},.1f} Mbps"
+        return _figure(value * 8 / 1e6, " Mbps", signed, 1000)
     size = value / GIB
     if abs(size) >= 10_000:
-        return f"{size / 1024:{sign},.1f} TB"
-    return f"{size:{sign},.0f} GB" if abs(size) >= 10 else f"{size:{sign},.1f} GB"
+        return _figure(size / 1024, " TB", signed, 1000)
+    return _figure(size, " GB", signed, 10)
+
+
+def _figure(value: float, unit: str, signed: bool, whole_from: float) -> str:
+    digits = 0 if abs(value) >= whole_from else 1
+    value = round(value, digits) or 0.0  # no minus before a nought
+    sign = "+" if signed and value else ""
+    return f"{value:{sign},.{digits}f}{unit}"
 
 
 def _kinds(

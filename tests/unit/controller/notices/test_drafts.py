@@ -6,6 +6,8 @@ import pytest
 from sqlmodel import select
 
 from controller.idle.tables import IdleScan, IdleVerdict
+from controller.inventory.tables import Holding
+from controller.inventory.unclaimed import ensure_unclaimed
 from controller.notices import drafts, office
 from controller.notices.tables import Notice, NoticeItem
 from controller.problems import NotFound, Problem
@@ -54,6 +56,20 @@ def test_what_nobody_holds_gets_a_claiming_notice(house: Office) -> None:
     letter = house.read(code)
     assert (letter.kind, letter.unit_id, letter.addressee) == ("claim", None, "各有关单位")
     assert "8核" in letter.body  # what it was allocated last
+
+
+def test_what_the_register_keeps_as_unclaimed_gets_one_too(house: Office) -> None:
+    with house.desk() as desk:
+        nobody = ensure_unclaimed(desk.session, desk.now)
+        held = desk.session.exec(select(Holding).where(Holding.resource_id == 1)).one()
+        held.until = desk.now
+        desk.session.add(held)
+        desk.session.add(
+            Holding(resource_id=1, unit_id=nobody, since=desk.now, vcpu=4, mem_bytes=8 * GIB)
+        )
+    (code,) = house.draft(1)
+    letter = house.read(code)
+    assert (letter.kind, letter.unit_id, letter.addressee) == ("claim", None, "各有关单位")
 
 
 def test_a_class_that_asks_for_nothing_is_left_out(house: Office) -> None:
