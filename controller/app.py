@@ -48,6 +48,7 @@ from controller.network.reach_assign import REACH_ASSIGNMENT
 from controller.network.trap_assign import TRAPS_ASSIGNMENT
 from controller.network.trap_take import TRAPS_DOCUMENT
 from controller.network.traps_api import router as traps_router
+from controller.network.uplinks_api import router as uplinks_router
 from controller.notices.api import router as notices_router
 from controller.patrol.api import router as patrol_router
 from controller.readiness.progress import Streams
@@ -74,6 +75,7 @@ ROUTERS = (
     comparison_router,
     lines_router,
     traps_router,
+    uplinks_router,
     *NETWORK_ROUTERS,
     ipv6_router,
     ipv6_hosts_router,

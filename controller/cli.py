@@ -53,6 +53,7 @@ GROUPS = (
     Group("device", "controller.commands.devices", nested=True),
     Group("line", "controller.commands.lines", nested=True),
     Group("point", "controller.commands.points", nested=True),
+    Group("trap", "controller.commands.traps", nested=True),
     Group("patrol", "controller.commands.patrol", nested=True),
     Group("report", "controller.commands.report", nested=True),
     Group("agent", "controller.commands.agents", nested=True),

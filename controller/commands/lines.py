@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from controller.commands.client import Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.language import chinese
 from controller.commands.terminal import day_of, plain, show
 
 app = typer.Typer(help="Lines: circuits, contracts, bandwidth.", no_args_is_help=True)
@@ -22,6 +24,7 @@ Fields = Annotated[
 Since = Annotated[
     str | None, typer.Option("--since", metavar="DATE", help="From when owner and size hold.")
 ]
+UPLINKS = "/api/v1/network/uplinks"
 NUMBERS = ("bandwidth_bit_s", "yearly_cost", "tcp_port")
 
 
@@ -116,6 +119,67 @@ def remove_line(
             raise CommandError("nothing was removed")
         api.delete(f"/api/v1/lines/{line['id']}", confirm=line["number"])
     print(f"removed: {name}")
+
+
+@app.command("uplinks")
+def uplinks(
+    since: Annotated[str | None, typer.Option("--from", metavar="DATE")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="DATE")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write XLSX there.")
+    ] = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "table",
+) -> None:
+    """County uplinks: contracted against used (P95), of the last 7 days unless said otherwise.
+
+    Example: yunxun line uplinks --from 2026-11-01 --to 2026-12-01 -o 县区上联.xlsx
+    """
+    asked = {"from": since, "to": until}
+    with open_api(url, data, ca) as api:
+        if output is not None:
+            language = "zh" if chinese() else "en"
+            save(output, api.get_bytes(UPLINKS, format="xlsx", language=language, **asked))
+            return
+        counties = api.get(UPLINKS, **asked)
+    if not known_form(form):
+        print(json.dumps(counties, ensure_ascii=False, indent=2))
+        return
+    table = Table("county", "line")
+    for heading in ("Mbit/s", "P95 in", "P95 out", "highest", "used %", "data %"):
+        table.add_column(heading, justify="right")
+    table.add_column("judged")
+    for county in counties:
+        _use_row(table, county["name"], "*", county, county["state"])
+        for line in county["lines"]:
+            told = "" if line["measured"] else "not measured"
+            _use_row(table, "", f"{line['operator']} {line['number']}", line, told)
+    show(table)
+
+
+def _use_row(table: Table, county: str, line: str, each: dict[str, Any], told: str) -> None:
+    use, used = each["use"], each["used_pct"]
+    table.add_row(
+        plain(county), plain(line),
+        *(
+            "–" if value is None else f"{value / 1e6:,.1f}"
+            for value in (
+                each["contracted_bit_s"], use["in_p95"], use["out_p95"], use["highest"]
+            )
+        ),
+        "–" if used is None else f"{used:.1f}", f"{use['coverage_pct']:.1f}", told,
+    )  # fmt: skip
+
+
+def save(output: Path, body: bytes) -> None:
+    """Writes a file that was fetched, and says which. Raises CommandError."""
+    try:
+        output.write_bytes(body)
+    except OSError as error:
+        raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
+    print(output)
 
 
 def _find(api: Api, number: str) -> dict[str, Any]:

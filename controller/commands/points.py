@@ -11,7 +11,7 @@ from rich.table import Table
 
 from controller.commands.client import Ca, CommandError, Data, Url, open_api
 from controller.commands.language import chinese
-from controller.commands.lines import Fields, Form, Since, Unit, known_form, read_fields
+from controller.commands.lines import Fields, Form, Since, Unit, known_form, read_fields, save
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Access points and coverage.", no_args_is_help=True)
@@ -124,11 +124,7 @@ def coverage(
     with open_api(url, data, ca) as api:
         if output is not None:
             body = api.get_bytes("/api/v1/network/coverage", format="xlsx", language=language)
-            try:
-                output.write_bytes(body)
-            except OSError as error:
-                raise CommandError(f"{output}: cannot be written: {error.strerror}") from None
-            print(output)
+            save(output, body)
             return
         found = api.get("/api/v1/network/coverage")
     if not known_form(form):
@@ -144,6 +140,39 @@ def coverage(
     table.add_section()
     for each in found["levels"]:
         _row(table, each, "*")
+    show(table)
+
+
+@app.command("availability")
+def availability(
+    by: Annotated[str, typer.Option("--by", help="unit or point")] = "unit",
+    since: Annotated[str | None, typer.Option("--from", metavar="DATE")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="DATE")] = None,
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+    form: Form = "table",
+) -> None:
+    """Availability of connected points over a period (7 days), by unit or by point.
+
+    Example: yunxun point availability --by point --from 2026-11-01 --to 2026-12-01
+    """
+    asked = {"by": by, "from": since, "to": until}
+    with open_api(url, data, ca) as api:
+        rows = list(api.items("/api/v1/network/availability", **asked))
+    if not known_form(form):
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    table = Table("code", "name", "unit")
+    for heading in ("points", "measured", "available %", "ms", "loss %", "data %"):
+        table.add_column(heading, justify="right")
+    for each in rows:
+        table.add_row(
+            plain(each["code"]), plain(each["name"]), plain(each["unit_name"]),
+            str(each["points"]), str(each["measured"]), _number(each["availability_pct"], 2),
+            _number(each["rtt_ms"], 1), _number(each["loss_pct"], 1),
+            _number(each["coverage_pct"], 1),
+        )  # fmt: skip
     show(table)
 
 

@@ -105,6 +105,9 @@ LISTS = [
     "/api/v1/lines/1",
     "/api/v1/access-points",
     "/api/v1/network/coverage",
+    "/api/v1/network/uplinks",
+    "/api/v1/network/availability?by=point",
+    "/api/v1/network/availability?by=unit",
     "/api/v1/traps",
     "/api/v1/trap-sources",
 ]

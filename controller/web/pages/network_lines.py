@@ -128,6 +128,7 @@ def _columns(view: View) -> Any:
     return (
         (Head("number", _("电路编号")), lambda r: r.number,
          lambda r: Cell(r.number, f"{PATH}/{r.id}", title=r.name)),
+        (Head("state", _("状态")), lambda r: r.state, lambda r: line_words.line_state(r, _)),
         (Head("operator", _("运营商")), lambda r: r.operator or None, lambda r: Cell(r.operator)),
         (Head("kind", _("类型")), lambda r: kinds[r.kind], lambda r: Cell(kinds[r.kind])),
         (Head("level", _("层级")), lambda r: list(levels).index(r.level),
@@ -145,7 +146,6 @@ def _columns(view: View) -> Any:
          lambda r: line_words.contract(view, r, day(r.contract_end))),
         (Head("points", _("接入点"), numeric=True), lambda r: r.points,
          lambda r: Cell(str(r.points) if r.points else "")),
-        (Head("state", _("状态")), lambda r: r.state, lambda r: line_words.line_state(r, _)),
     )  # fmt: skip
 
 

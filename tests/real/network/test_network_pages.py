@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import openpyxl
 import pytest
 from playwright.sync_api import Browser, Page
 
+from controller.access import tokens
+from controller.cli import build
+from controller.commands.client import CommandError
+from controller.store import rollup
 from tests.real.network.furnish import furnish, measure_ports
 from tests.real.web.conftest import PASSWORD, Console, browser, console
 
@@ -204,3 +210,65 @@ def test_removing_asks_first_and_an_import_would_bring_it_back(town: Console, pa
     assert "已移除" in page.inner_text("main")
     page.goto(f"{town.url}/network/points?state=removed")
     assert "一村" in page.inner_text("#table")
+
+
+def test_availability_is_told_by_point_and_by_unit(town: Console) -> None:
+    """临江区's ap-2 was lost for the last hour of 24; its ap-3 was always reached when measured."""
+    today = town.runtime.now().date()
+    days = [(1, today - timedelta(days=back)) for back in (1, 0)]
+    for _ in rollup.roll_resource_days(town.runtime, "reach", days):
+        pass
+    with town.client("ops") as client:
+        points = client.get("/api/v1/network/availability?by=point").json()["items"]
+        units = client.get("/api/v1/network/availability?by=unit").json()["items"]
+    told = {each["code"]: each for each in points}
+    assert told["ap-1"]["availability_pct"] == 100
+    assert told["ap-2"]["availability_pct"] == pytest.approx(95.8, abs=0.4)
+    assert told["ap-3"]["availability_pct"] == 100
+    assert told["ap-3"]["coverage_pct"] < told["ap-1"]["coverage_pct"]
+    (county,) = [each for each in units if each["code"] == "ljq"]
+    assert (county["points"], county["measured"]) == (2, 2)
+    assert county["availability_pct"] == pytest.approx(97.9, abs=0.3)
+    with town.client("czj") as client:
+        own = client.get("/api/v1/network/availability?by=point").json()["items"]
+        assert [each["code"] for each in own] == ["ap-1"]
+        refused = client.get("/api/v1/network/uplinks?from=2026-02-01&to=2026-01-01")
+        assert refused.status_code == 422
+
+
+def test_the_commands_print_tables_and_write_reports(
+    town: Console,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with town.runtime.database.write() as session:
+        token = tokens.create_token(session, "t", "ops", town.runtime.now())[0]
+    monkeypatch.setenv("YUNXUN_URL", town.url)
+    monkeypatch.setenv("YUNXUN_TOKEN", token)
+
+    def run(*words: str) -> str:
+        build(words)([*words], prog_name="yunxun", standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert "L-1" in run("line", "list", "--state", "due")
+    assert "中国电信" in run("line", "show", "L-1")
+    run("line", "set", "P-1", "note=已核对")
+    assert "已核对" in run("line", "show", "P-1")
+    assert "临江区" in run("line", "uplinks")
+    assert "不可达" not in run("point", "list", "--state", "unreachable")
+    assert "ap-1" in run("point", "show", "ap-1")
+    run("point", "set", "ap-1", "tcp_port=443", "address=10.1.1.2")
+    assert '"tcp_port": 443' in run("point", "show", "ap-1")
+    assert "county" in run("point", "coverage")
+    assert "ljq" in run("point", "availability")
+    assert "link_down" in run("trap", "list", "--most", "10")
+    assert "1,204" in run("trap", "sources")
+    for words in (("point", "coverage"), ("line", "uplinks")):
+        file = tmp_path / f"{words[1]}.xlsx"
+        run(*words, "-o", str(file))
+        assert openpyxl.load_workbook(file).sheetnames
+    with pytest.raises(CommandError, match="no number"):
+        run("line", "set", "P-1", "yearly_cost=viel")
+    with pytest.raises(CommandError, match="none"):
+        run("line", "show", "X-9")
