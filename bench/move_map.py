@@ -1,9 +1,8 @@
 """The map of 1,000 hosts × 200 edges of 30 days: the page's query and the drawing's, and what it
 keeps; and a plan of 500 hosts with 50 planted faults out of a workbook, from file to faults.
 
-The rows are made as agents' documents make them, a day at a time for a few hosts and copied for the
-rest: writing six million looks one by one would measure something else (take_document_ms says what
-one document costs).
+The edges are merged day by day as documents are; take_document_ms says what one document of 200
+edges costs.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from controller.inventory.tables import (
 )
 from controller.moves import plans, projects
 from controller.moves.edge_documents import take_edges
-from controller.moves.edge_set import EdgeRow, EdgeSet, day_number, pack_address
+from controller.moves.edge_set import EdgeRow, EdgeSet, day_number, edge_key, pack_address
 from controller.moves.edge_views import Map, seen
 from controller.moves.model import NetworkIn, ProjectIn
 from controller.moves.networks import put_network
@@ -175,7 +174,7 @@ def _edge(host: int, number: int, chance: random.Random) -> EdgeRow:
         direction, port = 0, 443
     packed = pack_address(peer)
     assert packed is not None
-    return EdgeRow((direction, 6, packed, port), ("java", "nginx", "")[host % 3], 288, 4)
+    return EdgeRow(edge_key(direction, 6, packed, port), ("java", "nginx", "")[host % 3], 288, 4)
 
 
 def _document(database: Database, now: datetime) -> float:

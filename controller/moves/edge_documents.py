@@ -22,11 +22,13 @@ from controller.moves.edge_set import (
     EdgeRow,
     EdgeSet,
     day_number,
+    edge_key,
     pack_address,
     unpack,
 )
 from controller.moves.tables import MoveEdges
 
+TCP = PROTOCOLS["tcp"]
 MOST_ROWS = 1_000
 """Of one document; an agent of ours sends 550."""
 FUTURE = timedelta(days=1)
@@ -46,7 +48,7 @@ def parse_edges(body: dict[str, Any]) -> list[EdgeRow]:
     try:
         rows = [_edge(*row) for row in edges]
         rows += [
-            EdgeRow((LOCAL, PROTOCOLS["tcp"], bytes(16), _port(port)), _name(name), *_counts(n, m))
+            EdgeRow(edge_key(LOCAL, TCP, bytes(16), _port(port)), _name(name), *_counts(n, m))
             for port, name, n, m in local
         ]
     except (TypeError, ValueError, KeyError) as error:
@@ -60,7 +62,7 @@ def _edge(
     packed = pack_address(peer)
     if packed is None:
         raise BadEdgesError(f"{peer!r} is no address")
-    key = (DIRECTIONS[direction], PROTOCOLS[protocol], packed, _port(port))
+    key = edge_key(DIRECTIONS[direction], PROTOCOLS[protocol], packed, _port(port))
     return EdgeRow(key, _name(process), *_counts(looks, peak))
 
 

@@ -71,6 +71,10 @@ def address_text(packed: bytes) -> str:
     return str(address.ipv4_mapped or address)
 
 
+KEY = struct.Struct("<16sHBB")
+"""The first fields of EDGE."""
+
+
 @dataclass
 class EdgeSet:
     """``edges`` and ``looks`` (a row an edge, a column a day of the ring) belong together."""
@@ -101,29 +105,35 @@ class EdgeSet:
         if day <= self.newest - DAYS:
             return
         self.sweep(day)
-        places = {key_of(edge): place for place, edge in enumerate(self.edges)}
-        fresh: dict[Key, EdgeRow] = {}
-        column = day % DAYS
+        told: dict[bytes, EdgeRow] = {}
         for row in rows:
-            place = places.get(row.key)
-            if place is None:
-                before = fresh.get(row.key)
-                fresh[row.key] = row if before is None else before.plus(row)
-                continue
-            edge = self.edges[place]
-            edge["peak"] = max(int(edge["peak"]), row.peak)
-            edge["last"] = max(int(edge["last"]), day)
-            edge["first"] = min(int(edge["first"]), day)
-            if row.process:
-                edge["name"] = self._name(row.process)
-            self.looks[place, column] = min(int(self.looks[place, column]) + row.looks, LIMIT)
+            before = told.get(row.key)
+            told[row.key] = row if before is None else before.plus(row)
+        raw, size = self.edges.tobytes(), EDGE.itemsize
+        places = {raw[at : at + KEY.size]: at // size for at in range(0, len(raw), size)}
+        known = [(places[key], row) for key, row in told.items() if key in places]
+        if known:
+            self._add(known, day)
+        fresh = [row for key, row in told.items() if key not in places]
         if fresh:
-            self._append(list(fresh.values()), day)
+            self._append(fresh, day)
+
+    def _add(self, known: Sequence[tuple[int, EdgeRow]], day: int) -> None:
+        places = np.array([place for place, _ in known])
+        edges, looks = self.edges, np.array([row.looks for _, row in known])
+        column = self.looks[places, day % DAYS].astype(np.int64) + looks
+        self.looks[places, day % DAYS] = np.minimum(column, LIMIT)
+        edges["peak"][places] = np.maximum(edges["peak"][places], [r.peak for _, r in known])
+        edges["last"][places] = np.maximum(edges["last"][places], day)
+        edges["first"][places] = np.minimum(edges["first"][places], day)
+        for place, row in known:
+            if row.process:
+                edges["name"][place] = self._name(row.process)
 
     def _append(self, rows: Sequence[EdgeRow], day: int) -> None:
         added = np.zeros(len(rows), EDGE)
         for place, row in enumerate(rows):
-            direction, protocol, peer, port = row.key
+            peer, port, direction, protocol = KEY.unpack(row.key)
             added[place] = (
                 peer, port, direction, protocol, self._name(row.process), row.peak, day, day,
             )  # fmt: skip
@@ -153,14 +163,11 @@ class EdgeSet:
         return head + zlib.compress(body, 1)
 
 
-Key = tuple[int, int, bytes, int]
-
-
 @dataclass(frozen=True)
 class EdgeRow:
-    """One edge of a document."""
+    """One edge of a document; ``key`` as of ``edge_key``."""
 
-    key: Key
+    key: bytes
     process: str
     looks: int
     peak: int
@@ -173,12 +180,9 @@ class EdgeRow:
         )  # fmt: skip
 
 
-def key_of(edge: Any) -> Key:
-    """The key of a packed edge."""
-    return (
-        int(edge["direction"]), int(edge["protocol"]), bytes(edge["peer"]).ljust(16, b"\0"),
-        int(edge["port"]),
-    )  # fmt: skip
+def edge_key(direction: int, protocol: int, peer: bytes, port: int) -> bytes:
+    """What an edge is known by: its first bytes in EDGE."""
+    return KEY.pack(peer, port, direction, protocol)
 
 
 def unpack(data: bytes) -> EdgeSet:

@@ -20,6 +20,7 @@ from controller.moves.edge_set import (
     EdgeSet,
     address_text,
     day_number,
+    edge_key,
     pack_address,
     unpack,
 )
@@ -31,7 +32,7 @@ def _row(peer: str = "10.0.0.5", port: int = 5432, looks: int = 1, process: str 
          direction: int = OUT) -> EdgeRow:  # fmt: skip
     packed = pack_address(peer)
     assert packed is not None
-    return EdgeRow((direction, 6, packed, port), process, looks, looks)
+    return EdgeRow(edge_key(direction, 6, packed, port), process, looks, looks)
 
 
 def _counted(kept: EdgeSet, place: int = 0) -> int:
