@@ -14,6 +14,7 @@ def tabs(view: View) -> tuple[Area, ...]:
     _ = view.text
     return (
         Area("devices", _("网络设备"), "/network/devices", "server-2"),
+        Area("usage", _("链路用量"), "/network/usage", "activity-heartbeat"),
         Area("lines", _("线路"), "/network/lines", "world"),
         Area("points", _("接入点"), "/network/points", "building-community"),
         Area("uplinks", _("县区上联"), "/network/uplinks", "arrow-up"),
