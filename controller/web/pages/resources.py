@@ -17,6 +17,7 @@ from controller.ingest.tables import Agent
 from controller.inventory.dated import EVER
 from controller.inventory.model import HoldingView, ResourceDetail, ResourceView, UnitView
 from controller.inventory.resources import SORTS, list_resources, resource_detail
+from controller.inventory.shares import read_shares
 from controller.inventory.units import list_units
 from controller.web import figures, render, tables
 from controller.web.language import Text
@@ -77,6 +78,12 @@ class ResourcePage(render.Context):
     """Newest first."""
     ever: datetime
     """What stands for "since always" in a holding."""
+    may_correct: bool
+    units: list[UnitView]
+    """For the correction of the owner; empty where the reader may not."""
+    shared: str
+    """public, apportioned or "" at present."""
+    today: str
 
 
 @router.get("/resources")
@@ -134,6 +141,9 @@ def resource_page(code: str, view: UsageView) -> HTMLResponse:
         agents.sort(key=lambda each: each.state != "active")
         agent = agents[0] if agents else None
         facts = _facts(session, agent, view, _) if agent else ()
+        may_correct = view.may("inventory.write")
+        units = list_units(session, view.scope, view.now) if may_correct else []
+        line = read_shares(session, [resource.id]).get(resource.id, ())
     path = f"/resources/{quote(code, safe='')}"
     window = window_of(view.request.query_params.get("window", ""))
     tone, word = agent_state(agent, _) if agent else ("", "")
@@ -151,6 +161,10 @@ def resource_page(code: str, view: UsageView) -> HTMLResponse:
         facts=facts,
         holdings=list(reversed(resource.holdings)),
         ever=EVER,
+        may_correct=may_correct,
+        units=units,
+        shared=next((span.value.mode for span in line if span.holds(view.now)), ""),
+        today=f"{view.now.astimezone(view.zone):%Y-%m-%d}",
     )
     crumbs = [
         Crumb(_("单位用量"), "/units"),

@@ -137,3 +137,44 @@ def test_a_month_is_published_and_stands_beside_now(console: Console, path: str)
         assert "市教育局" not in page
         assert client.get("/ledger/imports").status_code == 403
         assert client.post("/ledger/months", data={"month": month}).status_code == 403
+
+
+def test_an_owner_is_corrected_and_public_support_named_from_the_resources_page(
+    console: Console,
+) -> None:
+    page, today = "/resources/vm-wjw-2", console.runtime.now()
+    since = f"{today - timedelta(days=2):%Y-%m-%d}"
+    right = {"unit": "jyj", "since": since, "until": f"{today - timedelta(days=1):%Y-%m-%d}"}
+    with console.client("ops") as client:
+        assert "更正归属" in client.get(page).text
+        for wrong, said in (
+            ({"unit": "nobody", "since": since}, "未更正"),
+            ({"unit": "jyj", "since": "yesterday"}, "未更正"),
+            ({**right, "until": right["since"]}, "未更正"),
+        ):
+            client.post(f"{page}/owner", data=wrong)
+            assert said in client.get(page).text
+        client.post(f"{page}/owner", data=right)
+        shown = client.get(page).text
+        assert "已更正" in shown
+        assert "市教育局" in shown
+        client.post(f"{page}/owner", data=right)  # sent twice
+        assert "没有改动" in client.get(page).text
+        client.post(f"{page}/owner", data={**right, "unit": "wjw"})
+        assert (
+            "市教育局" not in client.get(page).text.split('id="holdings"')[1].split("</table>")[0]
+        )
+
+        client.post(f"{page}/share", data={"mode": "public", "since": since})
+        assert "公共支撑，不参与排名" in client.get(page).text
+        for path in ("/units?period=7d&sort=cpu", "/units/wjw/resources?period=7d"):
+            assert "不参与排名" in client.get(path).text, path
+        client.post(f"{page}/share", data={"mode": "none", "since": since})
+        assert "公共支撑，不参与排名" not in client.get(page).text
+        assert client.post("/resources/nobody/owner", data=right).status_code == 303
+    with console.client("czj") as client:
+        assert client.post(f"{page}/owner", data=right).status_code == 403
+        assert (
+            client.post(f"{page}/share", data={"mode": "public", "since": since}).status_code == 403
+        )
+        assert "更正归属" not in client.get("/resources/vm-czj-0").text
