@@ -67,7 +67,9 @@ def _lines(end: datetime) -> list[dict[str, Any]]:
              b="省中心", cost=1_200_000),
         line("SJ-02", "乙运营商", "OTN", "市级", OWN_UNIT, name="到省上联备用", width=10_000,
              b="省中心", cost=960_000, days=41),
+        # Its port is that of the demo's one real device: this machine's own loopback.
         line("XL-01", "甲运营商", "MSTP", "县级", "demo-ljq", name="临江区上联主用", width=1_000,
+             device="demo-snmpd", port="lo",
              b="临江区政府", cost=96_000),
         line("XL-02", "乙运营商", "MSTP", "县级", "demo-ljq", name="临江区上联备用", width=500,
              b="临江区政府", cost=60_000, days=9),

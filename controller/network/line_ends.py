@@ -1,4 +1,5 @@
-"""Which port of which device a line ends at: the register's words matched with what was polled."""
+"""Which polled port the register means: a device by code or name, a port by name, description or
+instance, in any spelling."""
 
 from __future__ import annotations
 
@@ -14,10 +15,17 @@ from controller.network.line_model import LineView
 from controller.network.port_use import PortKey
 from controller.network.tables import Device, DevicePort
 
+Named = tuple[str, str]
+"""(device, port) as a register has them."""
 
-def ends_of(session: Session, lines: Iterable[LineView]) -> dict[int, list[PortKey]]:
-    """The polled ports at which each line ends, end A before B, by the line's id. A device is known
-    by its code or name, a port by name, description or instance, in any spelling."""
+_CHUNK = 5_000
+
+
+def ports_named(session: Session, pairs: Iterable[Named]) -> dict[Named, DevicePort]:
+    """The polled port of each pair; one that names no port, or a device of two, is left out."""
+    wanted = {pair for pair in pairs if pair[0] and pair[1]}
+    if not wanted:
+        return {}
     devices: dict[str, set[int]] = {}
     for code, name, device_id in session.execute(
         select(col(Resource.code), col(Resource.name), col(Device.id)).join(
@@ -26,26 +34,34 @@ def ends_of(session: Session, lines: Iterable[LineView]) -> dict[int, list[PortK
     ):
         for each in (code, name):
             devices.setdefault(fold(each), set()).add(device_id)
-    wanted: dict[int, list[tuple[int, str]]] = {}
-    for line in lines:
-        for end in (line.a, line.b):
-            found = devices.get(fold(end.device), set()) if end.device else set()
-            if len(found) == 1 and end.port:
-                wanted.setdefault(line.id, []).append((next(iter(found)), fold(end.port)))
-    ids = sorted({device for pairs in wanted.values() for device, _ in pairs})
-    ports: dict[tuple[int, str], str] = {}
-    for start in range(0, len(ids), 5_000):
+    found = {pair: devices.get(fold(pair[0]), set()) for pair in wanted}
+    ids = sorted({min(known) for known in found.values() if len(known) == 1})
+    ports: dict[tuple[int, str], DevicePort] = {}
+    for start in range(0, len(ids), _CHUNK):
         rows = session.execute(
             select(DevicePort).where(
-                col(DevicePort.device_id).in_(ids[start : start + 5_000]),
+                col(DevicePort.device_id).in_(ids[start : start + _CHUNK]),
                 col(DevicePort.gone).is_(None),
             )
         ).scalars()
         for port in rows:
             for name in names_of(port):
-                ports.setdefault((port.device_id, fold(name)), port.instance)
+                ports.setdefault((port.device_id, fold(name)), port)
     return {
-        line_id: keys
-        for line_id, pairs in wanted.items()
-        if (keys := [PortKey(pair[0], ports[pair]) for pair in pairs if pair in ports])
+        pair: ports[min(known), fold(pair[1])]
+        for pair, known in found.items()
+        if len(known) == 1 and (min(known), fold(pair[1])) in ports
+    }
+
+
+def ends_of(session: Session, lines: Iterable[LineView]) -> dict[int, list[PortKey]]:
+    """The polled ports at which each line ends, end A before B, by the line's id."""
+    pairs = {line.id: [(end.device, end.port) for end in (line.a, line.b)] for line in lines}
+    known = ports_named(session, (pair for each in pairs.values() for pair in each))
+    return {
+        line_id: [
+            PortKey(known[pair].device_id, known[pair].instance) for pair in each if pair in known
+        ]
+        for line_id, each in pairs.items()
+        if any(pair in known for pair in each)
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,11 @@ from controller.access.scope import Scope
 from controller.inventory.dated import in_force
 from controller.inventory.naming import fold
 from controller.inventory.tables import Site, Zone
+from controller.network.line_ends import ports_named
 from controller.network.line_model import PointTermView, PointView
 from controller.network.line_tables import AccessPoint, Line, PointTerm
 from controller.network.place_units import Places, places_of
+from controller.network.tables import Device
 from controller.problems import NotFound
 
 
@@ -50,9 +52,9 @@ def list_points(
     county: str | None = None,
     line_id: int | None = None,
 ) -> list[PointView]:
-    """Points held at ``at``, by code; ``reach`` by point id. ``state``: connected, planned, exempt,
-    unreachable (connected, measured and not reached), removed; "" all but removed ones.
-    ``county``: code, "" the city itself, None all."""
+    """Points held at ``at``, by code; ``reach`` by point id goes before what polling says of a
+    point's port. ``state``: connected, planned, exempt, unreachable (connected, known and not
+    reached), removed; "" all but removed ones. ``county``: code, "" the city itself, None all."""
     statement = scope.limit(
         select(AccessPoint, PointTerm)
         .join(PointTerm, col(PointTerm.point_id) == col(AccessPoint.id))
@@ -70,7 +72,7 @@ def list_points(
         statement = statement.where(col(AccessPoint.level) == level)
     rows = [(point, term) for point, term in session.execute(statement).all()]
     places = places_of(session, {term.unit_id for _, term in rows}, at)
-    view = _viewer(session, places, reach)
+    view = _viewer(session, places, {**_by_port(session, [point for point, _ in rows]), **reach})
     sought = fold(text)
     found = []
     for each in (view(point, term) for point, term in rows):
@@ -82,6 +84,28 @@ def list_points(
             continue
         found.append(each)
     return found
+
+
+def _by_port(session: Session, points: Sequence[AccessPoint]) -> dict[int, Reach]:
+    """What polling says of points that name a device and its port: reached where it is up.
+
+    A port of a device that does not answer says nothing.
+    """
+    known = ports_named(session, ((point.device, point.port) for point in points))
+    devices = sorted({port.device_id for port in known.values()})
+    alive = set(
+        session.execute(
+            select(col(Device.id)).where(
+                col(Device.id).in_(devices), col(Device.enabled).is_(True),
+                col(Device.state) == "up",
+            )
+        ).scalars()
+    )  # fmt: skip
+    return {
+        point.id or 0: Reach(reachable=port.oper == "up", measured=port.seen)
+        for point in points
+        if (port := known.get((point.device, point.port))) is not None and port.device_id in alive
+    }
 
 
 def _is(view: PointView, state: str) -> bool:

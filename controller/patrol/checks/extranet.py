@@ -71,6 +71,8 @@ def points(look: Look, check: Check) -> Found:
         lost = 0.0
         if not point.reachable:
             since = point.last_reached or look.now - timedelta(days=1)
+            if not point.address:
+                since = look.now - timedelta(minutes=check.mildest)  # its port is down: as polled
             lost = look.minutes_since(since)
         severity = check.level(lost)
         if severity:
