@@ -1,5 +1,5 @@
 #!/bin/sh
-# inspect_ipv6.sh DIR: reading only, one word and then what it rests on. untouched: no backup was
+# inspect_ipv6.sh DIR: reading only; yunxun_found=WORD, then what it rests on. untouched: no backup was
 # made; changed: a backup stands and was not rolled back; rolled_back; needs_hands: a run of
 # enable_ipv6.sh is still at work after a minute.
 dir=$1 last='' left=60
@@ -20,14 +20,14 @@ while at_work && [ $left -gt 0 ]; do
 done
 for r in "$dir"/*; do [ -f "$r/manifest" ] && last=$r; done
 if [ -n "$busy" ]; then
-  echo needs_hands
+  echo yunxun_found=needs_hands
   echo "still at work: $busy"
 elif [ -z "$last" ]; then
-  echo untouched
+  echo yunxun_found=untouched
 elif [ -f "$last/rolled-back" ]; then
-  echo rolled_back
+  echo yunxun_found=rolled_back
 else
-  echo changed
+  echo yunxun_found=changed
 fi
 [ -n "$last" ] && echo "backup $last, $(wc -l <"$last/manifest") entries"
 for f in all default; do

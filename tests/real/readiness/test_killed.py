@@ -61,11 +61,12 @@ def test_a_run_whose_worker_died_is_unknown_and_its_hosts_are_looked_at(site: Si
     )
     told = site.get(f"/runs/{run}")
     assert told["hosts"][0]["state"] == "unknown"
-    assert told["run"]["inspected"] == "untouched"
     runs = site.get(f"/projects/{project}/runs")["items"]
     look = next(each for each in runs if each["inspects"] == run)
-    assert look["state"] == "done"
-    marker = site.get(f"/runs/{look['id']}")["hosts"][0]["markers"][0]
+    seen = site.get(f"/runs/{look['id']}")
+    assert seen["run"]["state"] == "done", seen
+    assert told["run"]["inspected"] == "untouched", seen
+    marker = seen["hosts"][0]["markers"][0]
     assert "disable_ipv6" in marker["detail"]
     # Nothing of it is left: no private folder, no process.
     assert not backups.exists()
@@ -95,4 +96,4 @@ def test_a_worker_that_is_asked_to_stop_ends_its_run_as_unknown(site: Site) -> N
         assert time.monotonic() - began < 60
     finally:
         os.kill(sshd.pid, signal.SIGCONT)
-    assert not _pid(site, "controller.run_process")
+    wait_until(lambda: not _pid(site, "controller.run_process"), 40, "its process is gone")
