@@ -198,4 +198,9 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("— faults missed or invented", "move_map", "faults_wrong", "", "", 0.0),
     Target("daily patrol over 10,000 VMs, every check", "patrol_daily", "seconds", "", "s", 30.0),
+    Target("scan of 200 websites of ten kinds for IPv6", "ipv6_sites", "seconds", "", "s", 300.0),
+    Target("— its RSS", "ipv6_sites", "rss_mb", "", "MB", 200.0),
+    Target(
+        "— indicators that are not what was built", "ipv6_sites", "indicators_wrong", "", "", 0.0
+    ),
 )

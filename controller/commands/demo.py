@@ -18,7 +18,7 @@ from rich.table import Table
 
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
-from controller.demo import cutover, extranet, ledger, moves, notices, papers, people
+from controller.demo import cutover, extranet, ipv6_hosts, ledger, moves, notices, papers, people
 from controller.demo import run as demo
 from controller.demo.idle import first_forecast, first_scan
 from controller.demo.ipv6 import measure_sites
@@ -121,6 +121,7 @@ def _serve(
         told = moves.furnish(api, data / "controller", fleet.vms, fleet.folder, fleet.end)
         console.print(told)
         console.print(cutover.furnish(data / "controller", fleet.end))
+        console.print(ipv6_hosts.furnish(api, data / "controller", fleet.vms, fleet.end))
         _invite(console, api, data / "controller", password)
         while not once:
             processes.check()

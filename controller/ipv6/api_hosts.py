@@ -13,10 +13,12 @@ from controller.access import audit
 from controller.access.deps import RuntimeDep, ScopeDep
 from controller.access.scope import Scope
 from controller.inventory.model import Page
-from controller.ipv6 import days, hosts, official, traffic, worklist
+from controller.ipv6 import days, gear, hosts, official, traffic, worklist
 from controller.ipv6.api import MOST, Language, Reader, Writer, index_of
+from controller.ipv6.devices import list_gear
 from controller.ipv6.model import (
     DayView,
+    DeviceDetail,
     HostDetail,
     HostView,
     OfficialView,
@@ -25,7 +27,7 @@ from controller.ipv6.model import (
 )
 from controller.ipv6.official import OfficialRow
 from controller.ipv6.overview import read_overview
-from controller.ipv6.trend import By, read_trend
+from controller.ipv6.trend import By, Kind, read_trend
 from controller.problems import Problem
 
 router = APIRouter(prefix="/api/v1/ipv6", tags=["ipv6"])
@@ -90,6 +92,31 @@ def get_host(
         return hosts.host_detail(session, scope, code, index, runtime.now(), language)
 
 
+@router.get("/devices", summary="Network gear with its score")
+def get_devices(
+    runtime: RuntimeDep,
+    scope: ScopeDep,
+    reader: Reader,
+    page: Annotated[int, Query(ge=1)] = 1,
+    size: Annotated[int, Query(ge=1, le=MOST)] = 200,
+) -> Page[HostView]:
+    del reader
+    index = index_of(runtime)
+    with runtime.database.read() as session:
+        found = list_gear(session, scope, index, runtime.now())
+        first = (page - 1) * size
+        shown = hosts.host_views(session, found[first : first + size], runtime.now())
+    return Page(items=shown, total=len(found), page=page, size=size)
+
+
+@router.get("/devices/{code}", summary="One device: indicators, and the share of each port")
+def get_device(
+    code: str, runtime: RuntimeDep, scope: ScopeDep, reader: Reader, language: Language = "zh"
+) -> DeviceDetail:
+    del reader
+    return gear.device_detail(runtime, scope, code, index_of(runtime), language)
+
+
 @router.get("/units/{code}", summary="One unit: score, systems, trend, what would raise it most")
 def get_unit(
     code: str, runtime: RuntimeDep, scope: ScopeDep, reader: Reader, language: Language = "zh"
@@ -119,6 +146,7 @@ def get_traffic(
     since: Annotated[date | None, Query(alias="from", description="Default: 30 days ago.")] = None,
     until: Annotated[date | None, Query(alias="to", description="Default: tomorrow.")] = None,
     by: By = "unit",
+    kind: Kind = "host",
 ) -> TrafficTrend:
     del reader
     today = runtime.now().astimezone(traffic.SHANGHAI).date()
@@ -130,7 +158,7 @@ def get_traffic(
         )
     with runtime.database.read() as session:
         return read_trend(
-            session, _of(session, scope, unit, runtime), first, end, by, runtime.now()
+            session, _of(session, scope, unit, runtime), first, end, by, runtime.now(), kind
         )
 
 

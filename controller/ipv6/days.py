@@ -23,7 +23,7 @@ from controller.ipv6.readiness import (
 )
 from controller.ipv6.subjects import DEVICE, HOST, judge_waiting, put_traffic
 from controller.ipv6.tables import Ipv6Day
-from controller.ipv6.traffic import SHANGHAI, day_start, host_bytes, keep_days
+from controller.ipv6.traffic import KINDS, SHANGHAI, bytes_of, day_start, keep_days
 from controller.runtime import Runtime
 
 TRAFFIC_DAYS = 7
@@ -36,10 +36,11 @@ def keep_day(runtime: Runtime, index: Index) -> int:
     today = runtime.now().astimezone(SHANGHAI).date()
     keep_days(runtime, today)
     since, until = day_start(today - timedelta(days=TRAFFIC_DAYS)), runtime.now()
-    carried = host_bytes(runtime, since, until)
-    with runtime.database.write() as session:
-        found = {ref: (share.v4_bytes, share.v6_bytes) for ref, share in carried.items()}
-        put_traffic(session, HOST, found, TRAFFIC_DAYS)
+    for kind in KINDS:
+        carried = bytes_of(runtime, since, until, kind)
+        with runtime.database.write() as session:
+            found = {ref: (share.v4_bytes, share.v6_bytes) for ref, share in carried.items()}
+            put_traffic(session, kind, found, TRAFFIC_DAYS, runtime.now())
     judge_waiting(runtime, index)
     with runtime.database.write() as session:
         rows = list(_scores(session, runtime, index, today))

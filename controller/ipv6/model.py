@@ -253,3 +253,21 @@ class UnitDetail(UnitReadiness):
     systems: list[SystemReadiness] = []
     days: list[DayView] = []
     official: list[OfficialView] = []
+
+
+class PortView(_View):
+    """IPv6 in the traffic of a port over some days, both ways."""
+
+    instance: str
+    v4_bytes: float
+    v6_bytes: float
+    pct: float | None
+
+
+class DeviceDetail(HostView):
+    """A device with its indicators, what was read, and its ports' shares of the last week."""
+
+    indicators: list[IndicatorView] = []
+    document: dict[str, Any] | None = None
+    ports: list[PortView] = []
+    history: list[tuple[date, float | None]] = []

@@ -90,14 +90,25 @@ def _keep(row: Ipv6Subject, evaluation: Evaluation) -> None:
 
 
 def put_traffic(
-    session: Session, kind: str, traffic: dict[int, tuple[float, float]], days: int
+    session: Session, kind: str, traffic: dict[int, tuple[float, float]], days: int, now: datetime
 ) -> None:
     """Keeps the last days' bytes (IPv4, IPv6) beside each subject; where they changed it is judged
-    again."""
+    again. Of a device nothing else is kept here: the rest stands in the network's tables."""
+    if kind == DEVICE:
+        known = {row.ref for row in session.exec(select(Ipv6Subject).where(
+            col(Ipv6Subject.kind) == kind))}  # fmt: skip
+        for ref in traffic.keys() - known:
+            session.add(Ipv6Subject(kind=kind, ref=ref, at=now, document={}))
+        session.flush()
     for row in session.exec(select(Ipv6Subject).where(col(Ipv6Subject.kind) == kind)):
         found = traffic.get(row.ref)
         told = (
-            {"v4_bytes": round(found[0]), "v6_bytes": round(found[1]), "days": days}
+            {
+                "v4_bytes": round(found[0]),
+                "v6_bytes": round(found[1]),
+                "days": days,
+                "versions": [4, 6],
+            }
             if found is not None
             else {}
         )

@@ -14,15 +14,22 @@ from controller.ipv6 import traffic
 from controller.ipv6.model import TrafficDay, TrafficPart, TrafficTrend
 
 By = Literal["unit", "system", "place"]
+Kind = Literal["host", "device"]
 
 
 def read_trend(
-    session: Session, scope: Scope, first: date, until: date, by: By, now: datetime
+    session: Session,
+    scope: Scope,
+    first: date,
+    until: date,
+    by: By,
+    now: datetime,
+    kind: Kind = "host",
 ) -> TrafficTrend:
-    """The days of [first, until) and the owners' shares of the whole period, the most traffic
-    first. A host that changed hands counts for each owner in its time."""
-    lines = traffic.trend(session, scope, first, until)
-    parts = traffic.shares(session, scope, first, until, f"{by}_id")
+    """The days of [first, until) of hosts or devices, and the owners' shares of the whole period,
+    the most traffic first. A host that changed hands counts for each owner in its time."""
+    lines = traffic.trend(session, scope, first, until, kind=kind)
+    parts = traffic.shares(session, scope, first, until, f"{by}_id", kind)
     names = _names(session, by, set(parts), now)
     return TrafficTrend(
         since=first,

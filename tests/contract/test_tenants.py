@@ -91,6 +91,7 @@ LISTS = [
     *MOVE_LISTS,
     "/api/v1/cutovers",
     "/api/v1/ipv6/hosts",
+    "/api/v1/ipv6/devices",
     "/api/v1/ipv6/traffic",
     "/api/v1/ipv6/traffic?by=system",
     "/api/v1/ipv6/official",

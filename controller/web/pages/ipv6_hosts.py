@@ -12,11 +12,11 @@ from fastapi.responses import Response
 from controller.analysis.ipv6 import Index
 from controller.inventory.model import UnitView
 from controller.inventory.units import list_units
-from controller.ipv6 import hosts
+from controller.ipv6 import gear, hosts
 from controller.ipv6.api import index_of
 from controller.ipv6.devices import list_gear
 from controller.ipv6.hosts import unit_codes
-from controller.ipv6.model import HostDetail, HostView, IndicatorView, UnitDetail
+from controller.ipv6.model import DeviceDetail, HostDetail, HostView, IndicatorView, UnitDetail
 from controller.ipv6.readiness import Subject
 from controller.ipv6.views import title
 from controller.web import figures, ipv6_words, render
@@ -70,6 +70,19 @@ class Ipv6DevicesPage(render.Context):
     tabs: tuple[Area, ...]
     listing: Listing
     text: str
+
+
+@dataclass(frozen=True)
+class Ipv6DevicePage(render.Context):
+    """One device: its indicators, IPv6 addresses, and the share of each port."""
+
+    template: ClassVar[str] = "ipv6_device.html"
+
+    device: DeviceDetail
+    tone: str
+    word: str
+    indicators: list[tuple[IndicatorView, str, str, str]]
+    addresses: list[str]
 
 
 @dataclass(frozen=True)
@@ -254,7 +267,7 @@ def _gear_columns(view: View, index: Index, codes: dict[int, str]) -> Any:
 
     return (
         (Head("name", _("设备")), lambda d: d.name,
-         lambda d: Cell(d.name, f"/network/devices/{quote(d.code, safe='')}", title=d.code)),
+         lambda d: Cell(d.name, f"/ipv6/devices/{quote(d.code, safe='')}", title=d.code)),
         (Head("unit", _("单位")), lambda d: codes.get(d.unit_id, ""),
          lambda d: Cell(codes.get(d.unit_id, ""))),
         (Head("score", _("得分")), lambda d: d.score, score),
@@ -266,6 +279,21 @@ def _gear_columns(view: View, index: Index, codes: dict[int, str]) -> Any:
         (Head("at", _("最近应答")), lambda d: d.at,
          lambda d: Cell(figures.moment(d.at, view.zone))),
     )  # fmt: skip
+
+
+@router.get("/ipv6/devices/{code}")
+def device_page(code: str, view: Ipv6View) -> Response:
+    _, index = view.text, index_of(view.runtime)
+    device = gear.device_detail(view.runtime, view.scope, code, index, view.language)
+    context = Ipv6DevicePage(
+        device=device,
+        tone=ipv6_words.tone(device.score, index.good),
+        word=ipv6_words.score_word(device.score, _),
+        indicators=[ipv6_words.said(each, _) for each in device.indicators],
+        addresses=(device.document or {}).get("addresses", []),
+    )
+    crumbs = [Crumb("IPv6", "/ipv6"), Crumb(_("网络设备"), "/ipv6/devices"), Crumb(device.name)]
+    return view.page(context, active="ipv6", crumbs=crumbs)
 
 
 @router.get("/ipv6/units/{code}")

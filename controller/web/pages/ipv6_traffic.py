@@ -20,7 +20,7 @@ from controller.ipv6.model import OfficialView, TrafficTrend
 from controller.ipv6.official_sheet import read_official_file
 from controller.ipv6.overview import read_overview
 from controller.ipv6.traffic import SHANGHAI
-from controller.ipv6.trend import By, read_trend
+from controller.ipv6.trend import By, Kind, read_trend
 from controller.problems import Problem
 from controller.web import ipv6_words, render, tables
 from controller.web.pages.ipv6 import Ipv6View, Ipv6Writer
@@ -49,6 +49,8 @@ class Ipv6TrafficPage(render.Context):
     days: str
     ways: list[Option]
     by: str
+    kinds: list[Option]
+    kind: str
     exports: tuple[tables.ExportLink, ...]
 
 
@@ -70,6 +72,7 @@ def traffic_page(view: Ipv6View) -> Response:
     unit = asked.get("unit", "")[:200]
     days = asked.get("days", "") if asked.get("days") in SPANS else "30"
     by = asked.get("by", "") if asked.get("by") in BY else "unit"
+    kind: Kind = "device" if asked.get("kind") == "device" else "host"
     end = view.now.astimezone(SHANGHAI).date() + timedelta(days=1)
     with view.runtime.database.read() as session:
         units = list_units(session, view.scope, view.now)
@@ -77,7 +80,7 @@ def traffic_page(view: Ipv6View) -> Response:
         if unit:
             scope = Scope(hosts.below_or_404(session, scope, unit, view.now))
         first = end - timedelta(days=SPANS[days])
-        told = read_trend(session, scope, first, end, BY[by], view.now)
+        told = read_trend(session, scope, first, end, BY[by], view.now, kind)
     if asked.get("file") in ("csv", "xlsx"):
         heads = [_("日期"), _("IPv6 占比 %"), _("IPv4 字节"), _("IPv6 字节"), _("主机")]
         rows = [
@@ -85,7 +88,7 @@ def traffic_page(view: Ipv6View) -> Response:
             for day in told.days
         ]
         return tables.export(asked["file"], f"ipv6-traffic-{end:%Y%m%d}", heads, rows)
-    kept = {"unit": unit, "days": days, "by": by}
+    kept = {"unit": unit, "days": days, "by": by, "kind": kind}
     targets = [
         (told.fixed_target_pct, _("2025 年目标：固定网络 27 %")),
         (told.mobile_target_pct, _("移动网络 70 %")),
@@ -105,6 +108,8 @@ def traffic_page(view: Ipv6View) -> Response:
             Option("place", _("按中心")),
         ],
         by=by,
+        kinds=[Option("host", _("主机")), Option("device", _("网络设备"))],
+        kind=kind,
         exports=tuple(
             tables.ExportLink(form, word, render.link("/ipv6/traffic", kept, file=form))
             for form, word in (("xlsx", _("Excel 表格（XLSX）")), ("csv", _("文本表格（CSV）")))

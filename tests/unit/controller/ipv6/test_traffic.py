@@ -114,3 +114,37 @@ def test_a_hosts_traffic_of_the_last_week_is_judged_with_it(house: World) -> Non
     assert told.traffic_pct == pytest.approx(13.5)
     assert told.score == pytest.approx(95.0)
     assert unit.traffic_pct == pytest.approx(13.5)
+
+
+def put_ports(w: World, code: str, instance: str, v4: float, v6: float) -> None:
+    times = START + DAY + np.arange(24) * 300
+    w.rows(code, times, table="port", instance=instance, source="poller", port_in4_bytes_s=v4,
+           port_out4_bytes_s=v4, port_in6_bytes_s=v6, port_out6_bytes_s=v6)  # fmt: skip
+
+
+def test_a_device_is_its_own_counters_else_its_ports(w: World) -> None:
+    w.unit("A")
+    for code in ("router", "switch"):
+        w.resource(code, kind="device")
+        w.holding(code, "A")
+    put_ports(w, "router", "port:x", 1e6, 1e6)  # it has counters of its own, which count
+    times = START + DAY + np.arange(24) * 300
+    w.rows("router", times, table="device", source="poller", device_in4_bytes_s=70.0,
+           device_out4_bytes_s=20.0, device_in6_bytes_s=5.0, device_out6_bytes_s=5.0)  # fmt: skip
+    put_ports(w, "switch", "port:a", 10.0, 30.0)
+    put_ports(w, "switch", "port:lo", 1e6, 1e6)
+    every = [(w.ids[code], (EPOCH + timedelta(days=1)).date()) for code in ("router", "switch")]
+    for table in ("device", "port"):
+        for _ in rollup.roll_resource_days(w.runtime, table, every):
+            pass
+    found = traffic.bytes_of(w.runtime, EPOCH, w.clock[0], "device")
+    assert found[w.ids["router"]].pct == 10.0
+    assert found[w.ids["switch"]].pct == 75.0
+    ports = traffic.port_shares(w.runtime, w.ids["switch"], EPOCH, w.clock[0])
+    assert {name: share.pct for name, share in ports.items()} == {"port:a": 75.0}
+    traffic.keep_days(w.runtime, at_day(10))
+    with w.runtime.database.read() as session:
+        [line] = traffic.trend(session, CITY, FIRST, at_day(11), kind="device")
+        assert traffic.trend(session, CITY, FIRST, at_day(11)) == []
+    # 7200 s of (90 + 20) and (10 + 60) bytes.
+    assert line.share == (7200 * 110.0, 7200 * 70.0, 2)
