@@ -85,11 +85,21 @@ def _bad(cell: Cell, en: str, zh: str) -> BadCellError:
     return BadCellError(say(f"{shown(cell)!r} {en}", f"“{shown(cell)}”{zh}"))
 
 
+def _without_zone(text: str) -> str:
+    """``fe80::1%x``: the library takes any text behind the %, and a plan ends in shells.
+
+    Raises ValueError.
+    """
+    if "%" in text:
+        raise ValueError("an address with a zone (%)")
+    return text
+
+
 def parse_interface(cell: Cell, version: int) -> tuple[Interface, bool]:
     """An address of this IP version, and whether its prefix length was given with it."""
     text = narrow(str(cell))
     try:
-        found = ip_interface(text)
+        found = ip_interface(_without_zone(text))
     except ValueError:
         raise _bad(cell, f"is no IPv{version} address: write e.g. "
                    + ("10.66.1.21/24" if version == 4 else "fd00:66::21/64"),
@@ -104,7 +114,7 @@ def parse_interface(cell: Cell, version: int) -> tuple[Interface, bool]:
 def parse_hop(cell: Cell, version: int) -> Address:
     """An address without a prefix."""
     try:
-        found = ip_address(narrow(str(cell)))
+        found = ip_address(_without_zone(narrow(str(cell))))
     except ValueError:
         raise _bad(cell, "is no address", "不是 IP 地址") from None
     if found.version != version:
@@ -133,7 +143,7 @@ def parse_hops(cell: Cell) -> tuple[Address, ...]:
     """Several addresses of either version."""
     parts = [part for part in re.split(r"[,;、，；\s]+", narrow(str(cell))) if part]
     try:
-        return tuple(dict.fromkeys(ip_address(part) for part in parts))
+        return tuple(dict.fromkeys(ip_address(_without_zone(part)) for part in parts))
     except ValueError as error:
         raise _bad(cell, f"holds no address: {error}", "中有不是 IP 地址的内容") from None
 
@@ -157,7 +167,7 @@ def parse_routes(cell: Cell) -> tuple[Route, ...]:
         try:
             to, via = words
             net = ip_network("0.0.0.0/0" if to in ("default", "默认") else to)
-            hop = ip_address(via)
+            hop = ip_address(_without_zone(via))
             if net.version != hop.version:
                 raise ValueError("two IP versions")
         except ValueError:

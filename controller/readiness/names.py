@@ -13,6 +13,8 @@ from controller.problems import Problem
 
 HOST = re.compile(r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff._-]{0,63}")
 DNS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,252}[0-9A-Za-z])?")
+ZONE = re.compile(r"[0-9A-Za-z._-]{0,15}")
+"""Of a link-local address: an interface's name."""
 USER = re.compile(r"[A-Za-z_][0-9A-Za-z._-]{0,31}")
 VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED = frozenset({"all", "ungrouped", "localhost", "hosts", "vars", "children"})
@@ -38,7 +40,9 @@ def address(text: str) -> str:
     if not found:
         return ""
     try:
-        return str(ipaddress.ip_address(found))
+        # Any text may stand behind the % of an IPv6 zone, also what a shell would run.
+        if ZONE.fullmatch(found.partition("%")[2]):
+            return str(ipaddress.ip_address(found))
     except ValueError:
         pass
     if not DNS.fullmatch(found):

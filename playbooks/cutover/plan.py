@@ -158,6 +158,7 @@ class _Fields:
             if "/" not in value:
                 raise ValueError("its prefix length is missing")
             found = ipaddress.ip_interface(value)
+            _refuse_scope(value)
             if found.version != version:
                 raise ValueError(f"not IPv{version}")
             ends = (found.network.network_address, found.network.broadcast_address)
@@ -187,6 +188,7 @@ class _Fields:
     def ip(self, name: str, value: str, version: int = 0) -> str:
         try:
             found = ipaddress.ip_address(value)
+            _refuse_scope(value)
             if version and found.version != version:
                 raise ValueError
         except ValueError:
@@ -230,6 +232,15 @@ class _Fields:
                 form = "{peer: ADDRESS, port: 1-65535, protocol: tcp|udp}"
                 self.wrong.append(f"edges: {it!r} is not {form}")
         return tuple(found)
+
+
+def _refuse_scope(value: str) -> None:
+    """``fe80::1%x``: the library takes any text behind the %, and a shell would run it.
+
+    Raises ValueError.
+    """
+    if "%" in value:
+        raise ValueError("a zone (%) has no place here: the interface is told apart")
 
 
 def read_host(host: str, raw: Mapping[str, Any]) -> HostPlan:

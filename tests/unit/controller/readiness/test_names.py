@@ -24,7 +24,9 @@ def test_a_host_name_may_be_chinese(good: str) -> None:
     assert names.host_name(f" {good} ") == good
 
 
-@pytest.mark.parametrize("bad", ["-oProxyCommand=x", "10.0.0.1; rm", "a b", "{{ x }}", "$(x)"])
+@pytest.mark.parametrize(
+    "bad", ["-oProxyCommand=x", "10.0.0.1; rm", "a b", "{{ x }}", "$(x)", "fe80::1%a;id"]
+)
 def test_a_bad_address_is_refused(bad: str) -> None:
     with pytest.raises(Problem, match="address"):
         names.address(bad)
@@ -32,6 +34,7 @@ def test_a_bad_address_is_refused(bad: str) -> None:
 
 def test_addresses_are_written_one_way() -> None:
     assert names.address("fd00:0::1") == "fd00::1"
+    assert names.address("fe80::1%eth0.5") == "fe80::1%eth0.5"
     assert names.address("web.example.gov.cn") == "web.example.gov.cn"
     assert names.address(" ") == ""
 

@@ -62,6 +62,20 @@ def test_a_fault_is_told_with_host_and_field(change: dict[str, Any], told: str) 
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gateway6": "fe80::1%a;reboot"},
+        {"address6": "fd00::2%$(reboot)/64"},
+        {"dns": ["fe80::1%`reboot`"]},
+        {"edges": [{"peer": "fe80::1%x", "port": 22}]},
+    ],
+)
+def test_no_zone_of_an_address_reaches_a_shell(change: dict[str, Any]) -> None:
+    with pytest.raises(PlanError):
+        read_host("web01", {**GOOD, **change})
+
+
 def test_all_faults_of_all_hosts_come_at_once_with_addresses_planned_twice() -> None:
     with pytest.raises(PlanError) as error:
         read_hosts({"a": GOOD, "b": GOOD, "c": {**GOOD, "mtu": 1, "gateway": "x"}, "d": 5})
