@@ -39,6 +39,9 @@ def main() -> int:
             dropped[source] = dropped.get(source, 0) + count
         lost.clear()
         refused = receiver.take_refused()
+        faults = receiver.take_faults()
+        if faults:
+            print(json.dumps({"faults": faults}), flush=True)  # noqa: T201
         while waiting or dropped or refused:
             line = {"traps": waiting[:MOST_TRAPS], "dropped": dropped, "refused": refused}
             del waiting[:MOST_TRAPS]

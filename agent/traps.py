@@ -127,6 +127,9 @@ class TrapService:
         if "error" in told:
             self._log.event("error", "traps_not_received", error=told["error"])
             return
+        if "faults" in told:
+            self._log.throttled("warning", "traps_unreadable", "", count=told["faults"])
+            return
         self._post(Document("traps", int(time.time() * 1000), told))
 
 

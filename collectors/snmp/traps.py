@@ -41,7 +41,11 @@ PRIVACY = {
     "aes256c": config.USM_PRIV_CFB256_AES,
 }
 """The last two are the key extension of Reeder, which Cisco and others use."""
-MOST_ENGINES = 10_000
+MOST_ENGINES = 2_000
+"""Senders' engines that users are entered for: some 28 KB and 4 ms each."""
+MOST_HEARD = 10_000
+ENGINES_PER_S, ENGINES_AT_ONCE = 2.0, 200.0
+"""How fast new engines are taken up: a forger of engine ids must not fill the table at once."""
 VERSIONS = {0: "1", 1: "2c", 3: "3"}
 
 
@@ -71,6 +75,9 @@ class Receiver:
         self._take, self._gate = take, gate or Floodgate()
         self._engine = engine.SnmpEngine()
         self._users = {user.name.encode(): user for user in users}
+        self._keys = {user.name: _master_keys(user) for user in users}
+        self._engines = Floodgate(ENGINES_PER_S, ENGINES_AT_ONCE, ENGINES_AT_ONCE)
+        self._faults = 0
         self._entered: set[tuple[bytes, bytes]] = set()
         self._heard: dict[str, int] = {}
         for number, community in enumerate(dict.fromkeys(communities)):
@@ -110,28 +117,44 @@ class Receiver:
         taken, self._heard = self._heard, {}
         return {source: count for source, count in taken.items() if count > 0}
 
+    def take_faults(self) -> int:
+        """Datagrams that the decoder broke off at since the last call; they are refused, too."""
+        taken, self._faults = self._faults, 0
+        return taken
+
+    def note_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What the event loop does with an exception of a callback: pysnmp raises many kinds at
+        broken messages, and each would be a traceback in the log."""
+        if context.get("exception") is None:
+            loop.default_exception_handler(context)
+        self._faults += 1
+
     def _admit(self, datagram: bytes, source: str) -> bool:
         if not self._gate.admits(source, time.monotonic()):
             return False
-        if source in self._heard or len(self._heard) < MOST_ENGINES:
+        if source in self._heard or len(self._heard) < MOST_HEARD:
             self._heard[source] = self._heard.get(source, 0) + 1
         known = v3_sender(datagram)
         if known is not None and known not in self._entered:
             user = self._users.get(known[1])
-            if user is not None and len(self._entered) < MOST_ENGINES:
+            room = len(self._entered) < MOST_ENGINES
+            if user is not None and room and self._engines.admits("", time.monotonic()):
                 self._entered.add(known)
                 self._enter(user, known[0])
         return True
 
     def _enter(self, user: User, engine_id: bytes | None) -> None:
+        auth, privacy = self._keys[user.name]
         config.add_v3_user(
             self._engine,
             user.name,
             AUTH[user.auth],
-            user.auth_key or None,
+            auth,
             PRIVACY[user.privacy],
-            user.privacy_key or None,
+            privacy,
             securityEngineId=None if engine_id is None else OctetString(engine_id),
+            authKeyType=config.USM_KEY_TYPE_MASTER,
+            privKeyType=config.USM_KEY_TYPE_MASTER,
         )
 
     def _receive(
@@ -153,6 +176,18 @@ class Receiver:
             return False
         needed = 1 + (user.auth != "none") + (user.auth != "none" and user.privacy != "none")
         return int(state["securityLevel"]) >= needed
+
+
+def _master_keys(user: User) -> tuple[Any, Any]:
+    """The user's keys before they are localised to an engine (RFC 3414 A.2): a megabyte is hashed
+    for each, so it is done once and not for every sender."""
+    auth, privacy = AUTH[user.auth], PRIVACY[user.privacy]
+    return (
+        config.AUTH_SERVICES[auth].hash_passphrase(user.auth_key) if user.auth_key else None,
+        config.PRIV_SERVICES[privacy].hash_passphrase(auth, user.privacy_key)
+        if user.privacy_key
+        else None,
+    )
 
 
 class _Gate:
@@ -233,6 +268,7 @@ async def serve(
     flush: Callable[[], None], stop: asyncio.Event,
 ) -> None:  # fmt: skip
     """Listens until ``stop``, calling ``flush`` every so often."""
+    asyncio.get_running_loop().set_exception_handler(receiver.note_fault)
     await receiver.open(addresses)
     try:
         while not stop.is_set():

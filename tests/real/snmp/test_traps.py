@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import random
 import socket
 import subprocess
 import time
@@ -15,7 +18,7 @@ from agent.traps import TrapService, parse_listen
 from collectors.records import Document
 from collectors.snmp.flood import Floodgate
 from collectors.snmp.notifications import read
-from collectors.snmp.traps import v3_sender
+from collectors.snmp.traps import Receiver, User, v3_sender
 
 LINK_DOWN = "1.3.6.1.6.3.1.1.5.3"
 IF_INDEX, IF_NAME = "1.3.6.1.2.1.2.2.1.1", "1.3.6.1.2.1.31.1.1.1.1"
@@ -148,6 +151,54 @@ def test_a_flood_is_dropped_before_it_is_decoded_and_counted(desk: Desk) -> None
     desk.until(lambda: desk.counted("dropped") > 1_500, "the flood to be counted")
     assert desk.counted("dropped") < 2_000
     assert len(desk.traps()) == before
+
+
+def captured(*words: str) -> bytes:
+    """One notification as it travels."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as catcher:
+        catcher.bind(("127.0.0.1", 0))
+        catcher.settimeout(10)
+        to = f"127.0.0.1:{catcher.getsockname()[1]}"
+        subprocess.run(
+            ["snmptrap", *words, to, "", LINK_DOWN, f"{IF_INDEX}.7", "i", "7"],
+            check=True, capture_output=True, timeout=20,
+        )  # fmt: skip
+        return catcher.recv(65_535)
+
+
+@pytest.mark.parametrize("seconds", [60.0 if os.environ.get("HEAVY_TESTS") else 2.0])
+def test_broken_messages_neither_end_the_receiver_nor_fill_its_memory(seconds: float) -> None:
+    chance = random.Random(20_261_128)
+    whole = [captured("-v2c", "-c", "trap-secret"), captured("-e", ENGINE, *V3)]
+    heard: list[Any] = []
+    users = [User(*USERS[0])]
+    receiver = Receiver(["trap-secret"], users, heard.append, Floodgate(1e6, 1e6, 1e6))
+
+    async def bombard() -> int:
+        asyncio.get_running_loop().set_exception_handler(receiver.note_fault)
+        ((_, port),) = await receiver.open([("127.0.0.1", 0)])
+        until, sent = time.monotonic() + seconds, 0
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while time.monotonic() < until:
+                broken = bytearray(chance.choice(whole))
+                for _ in range(chance.randrange(1, 6)):
+                    broken[chance.randrange(len(broken))] = chance.randrange(256)
+                cut = chance.randrange(len(broken)) if chance.random() < 0.2 else len(broken)
+                sender.sendto(bytes(broken[:cut]), ("127.0.0.1", port))
+                sent += 1
+                await asyncio.sleep(0.001)
+            before = len(heard)
+            sender.sendto(whole[0], ("127.0.0.1", port))
+            for _ in range(100):
+                await asyncio.sleep(0.05)
+                if len(heard) > before:
+                    break
+        receiver.close()
+        assert len(heard) > before, "a good trap after the broken ones is not heard"
+        return sent
+
+    assert asyncio.run(bombard()) > 100
+    assert len(receiver._entered) <= 200 + 2 * seconds + 1
 
 
 def test_other_sources_are_heard_while_one_floods() -> None:
