@@ -292,7 +292,7 @@ def _facts(view: View, device: DeviceDetail) -> list[tuple[str, str]]:
     _ = view.text
     up = view.now - device.booted if device.booted else None
     where = device.address if device.port == 161 else f"{device.address} · {device.port}"
-    forwarding = {True: _("开启"), False: _("关闭"), None: ""}[device.ipv6_forwarding]
+    forwarding = {True: _("开启"), False: _("未开启"), None: ""}[device.ipv6_forwarding]
     return [
         (_("管理地址"), where),
         (_("网络"), device.network),
@@ -302,7 +302,7 @@ def _facts(view: View, device: DeviceDetail) -> list[tuple[str, str]]:
         (_("版本"), device.software),
         (_("系统名"), device.sys_name),
         (_("系统描述"), device.sys_descr),
-        (_("位置"), device.location),
+        (_("安装位置"), device.location),
         (_("已运行"), _lasted(up, _)),
         (_("路由数"), figures.number(device.routes)),
         (_("IPv6 转发"), forwarding),
