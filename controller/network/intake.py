@@ -27,6 +27,7 @@ from controller.network.tables import (
     DevicePoller,
     DevicePort,
 )
+from controller.network.told import number, word
 
 MOST_FACTS_BYTES = 4 << 20
 MOST_STATE_BYTES = 1 << 20
@@ -49,7 +50,7 @@ def take_facts(session: Session, agent: Agent, document: Document, now: datetime
     session.add(device)
     ports = _rows(poll, "ports")
     instances = {
-        int(port["if_index"]): _text(port, "instance", 200)
+        int(port["if_index"]): word(port, "instance", 200)
         for port in ports
         if isinstance(port.get("if_index"), int)
     }
@@ -70,7 +71,7 @@ def take_state(session: Session, agent: Agent, document: Document, now: datetime
         raise ValueError("up is not a boolean")
     if device.state_since is None or at >= device.state_since:
         _set_state(device, "up" if up else "down", at)
-        device.error = "" if up else _text(document.body, "error", 300)
+        device.error = "" if up else word(document.body, "error", 300)
     if up and (device.last_answer is None or at > device.last_answer):
         device.last_answer = at
     session.add(device)
@@ -117,13 +118,13 @@ def _keep_system(
         ("sys_descr", "descr", 500), ("sys_object_id", "sys_object_id", 128),
         ("location", "location", 200),
     ):  # fmt: skip
-        setattr(device, name, _text(system, source, most))
+        setattr(device, name, word(system, source, most))
     uptime = system.get("uptime_s")
     if isinstance(uptime, int | float) and 0 <= uptime < 4e9:
         device.booted = at - timedelta(seconds=float(uptime))
     chassis = [each for each in parts if each.get("kind") == "chassis"] or parts
     for name in ("model", "serial", "software"):
-        values = [_text(each, name, 100) for each in (*chassis, *parts)]
+        values = [word(each, name, 100) for each in (*chassis, *parts)]
         setattr(device, name, next(filter(None, values), ""))
     forwarding, routes = poll.get("ipv6_forwarding"), poll.get("routes")
     device.ipv6_forwarding = forwarding if isinstance(forwarding, bool) else None
@@ -132,10 +133,10 @@ def _keep_system(
     device.partial = [str(each)[:40] for each in partial[:50]] if isinstance(partial, list) else []
     device.sensors = [
         {
-            "name": _text(each, "name", 100),
-            "unit": _text(each, "unit", 20),
+            "name": word(each, "name", 100),
+            "unit": word(each, "unit", 20),
             "value": each.get("value") if isinstance(each.get("value"), int | float) else None,
-            "status": _text(each, "status", 20),
+            "status": word(each, "status", 20),
         }
         for each in _rows(poll, "sensors")[:200]
     ]
@@ -152,7 +153,7 @@ def _keep_ports(
     known = {row.instance: row for row in _of(session, DevicePort, device_id)}
     seen = set()
     for port in told:
-        instance = _text(port, "instance", 200)
+        instance = word(port, "instance", 200)
         if not instance or instance in seen:
             continue
         seen.add(instance)
@@ -160,13 +161,13 @@ def _keep_ports(
             device_id=device_id, instance=instance, if_index=0, seen=at
         )
         row.if_index = int(port.get("if_index") or 0)
-        row.name = _text(port, "if_name", 200) or _text(port, "if_descr", 200)
-        row.descr, row.alias = _text(port, "if_descr", 200), _text(port, "if_alias", 300)
-        row.kind, row.phys_address = _text(port, "if_type", 40), _text(port, "phys_address", 40)
-        row.speed_bit_s = _number(port.get("speed_bit_s"))
-        mtu = _number(port.get("mtu"))
+        row.name = word(port, "if_name", 200) or word(port, "if_descr", 200)
+        row.descr, row.alias = word(port, "if_descr", 200), word(port, "if_alias", 300)
+        row.kind, row.phys_address = word(port, "if_type", 40), word(port, "phys_address", 40)
+        row.speed_bit_s = number(port.get("speed_bit_s"))
+        mtu = number(port.get("mtu"))
         row.mtu = None if mtu is None else int(mtu)
-        _set_oper(row, _text(port, "oper_status", 16), _text(port, "admin_status", 16), at)
+        _set_oper(row, word(port, "oper_status", 16), word(port, "admin_status", 16), at)
         row.seen, row.gone = at, None
         session.add(row)
     if whole and seen:
@@ -213,7 +214,7 @@ def _keep_parts(session: Session, device_id: int, told: list[dict[str, Any]]) ->
                 part_index=index,
                 contained_in=inside if isinstance(inside, int) else None,
                 **{  # type: ignore[arg-type]
-                    name: _text(part, name, most)
+                    name: word(part, name, most)
                     for name, most in (
                         ("kind", 40), ("name", 200), ("descr", 300), ("model", 100),
                         ("serial", 100), ("hardware", 100), ("firmware", 100), ("software", 200),
@@ -235,7 +236,7 @@ def _keep_addresses(
     session.execute(delete(DeviceAddress).where(col(DeviceAddress.device_id) == device_id))
     seen = set()
     for each in told:
-        index, address = each.get("if_index"), _text(each, "address", 64)
+        index, address = each.get("if_index"), word(each, "address", 64)
         if not isinstance(index, int) or not address or (index, address) in seen:
             continue
         seen.add((index, address))
@@ -255,18 +256,18 @@ def _keep_addresses(
 def _keep_peers(session: Session, device_id: int, told: list[dict[str, Any]], at: datetime) -> None:
     known = {(row.protocol, row.address): row for row in _of(session, DevicePeer, device_id)}
     for each in told:
-        key = (_text(each, "protocol", 8), _text(each, "address", 64))
+        key = (word(each, "protocol", 8), word(each, "address", 64))
         if not key[1]:
             continue
         row = known.pop(key, None) or DevicePeer(
             device_id=device_id, protocol=key[0], address=key[1], state_since=at, seen=at
         )
-        state = _text(each, "state", 20)
+        state = word(each, "state", 20)
         if state != row.state:
             row.state, row.state_since = state, at
-        number = each.get("remote_as")
-        row.remote_as = number if isinstance(number, int) and number < 1 << 31 else None
-        row.router_id, row.seen = _text(each, "router_id", 64), at
+        remote_as = each.get("remote_as")
+        row.remote_as = remote_as if isinstance(remote_as, int) and remote_as < 1 << 31 else None
+        row.router_id, row.seen = word(each, "router_id", 64), at
         session.add(row)
         session.flush()
     for row in known.values():
@@ -281,19 +282,6 @@ def _rows(poll: dict[str, Any], name: str) -> list[dict[str, Any]]:
     told = poll.get(name)
     rows = told[:MOST_ROWS] if isinstance(told, list) else []
     return [each for each in rows if isinstance(each, dict)]
-
-
-def _text(told: dict[str, Any], name: str, most: int) -> str:
-    value = told.get(name)
-    if not isinstance(value, str):
-        return ""
-    return "".join(c if c.isprintable() else " " for c in value).strip()[:most]
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 <= value < 1e15 else None
 
 
 def _at(document: Document, now: datetime) -> datetime:

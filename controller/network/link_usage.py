@@ -227,14 +227,7 @@ FROM (
   GROUP BY key, instance, p.time
 ) GROUP BY key, instance""",
         external={
-            "held": [
-                (name, kind, np.array([each[name] for each in held], dtype))
-                for name, kind, dtype in (
-                    ("resource", "UInt32", np.uint32), ("since", "Int64", np.int64),
-                    ("until", "Int64", np.int64), ("unit", "UInt32", np.uint32),
-                    ("site", "UInt32", np.uint32),
-                )
-            ],
+            "held": _external(held),
             "skipped": [
                 ("resource", "UInt32", np.array([d for d, _ in skipped] or [0], np.uint32)),
                 ("instance", "String", np.array([p for _, p in skipped] or [""], object)),
@@ -248,6 +241,18 @@ FROM (
         {name: values[at] for name, values in columns.items()}
         | {"key": int(columns["key"][at]), "instance": str(columns["instance"][at]), "span": span}
         for at in range(count)
+    ]
+
+
+def _external(held: list[dict[str, Any]]) -> list[tuple[str, str, Any]]:
+    """Who held which device where, as a table of one query."""
+    columns = (
+        ("resource", "UInt32", np.uint32), ("since", "Int64", np.int64),
+        ("until", "Int64", np.int64), ("unit", "UInt32", np.uint32), ("site", "UInt32", np.uint32),
+    )  # fmt: skip
+    return [
+        (name, kind, np.array([each[name] for each in held], dtype))
+        for name, kind, dtype in columns
     ]
 
 
@@ -316,14 +321,7 @@ WHERE {window("p.time", start, end)} AND p.instance = ''
   AND toInt64(toUnixTimestamp(p.time)) >= h.since AND toInt64(toUnixTimestamp(p.time)) < h.until
 GROUP BY key""",
         external={
-            "held": [
-                (name, kind, np.array([each[name] for each in held], dtype))
-                for name, kind, dtype in (
-                    ("resource", "UInt32", np.uint32), ("since", "Int64", np.int64),
-                    ("until", "Int64", np.int64), ("unit", "UInt32", np.uint32),
-                    ("site", "UInt32", np.uint32),
-                )
-            ]
+            "held": _external(held),
         },
     )  # fmt: skip
     up = dict(zip(map(int, answer.get("key", [])), map(float, answer.get("up", [])), strict=True))

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
 from controller.network.tables import Device, DeviceAddress, DeviceNeighbour, DevicePort
+from controller.network.told import word
 
 FORGOTTEN = timedelta(days=30)
 """A neighbour that was not heard for so long is dropped."""
@@ -29,9 +30,9 @@ def keep_neighbours(
     known = {(row.local_port, row.remote_chassis, row.remote_port): row for row in rows}
     for each in told[:MOST]:
         key = (
-            _word(each, "local_port", 200),
-            _word(each, "remote_chassis", 100),
-            _word(each, "remote_port", 200),
+            word(each, "local_port", 200),
+            word(each, "remote_chassis", 100),
+            word(each, "remote_port", 200),
         )
         row = known.get(key)
         if row is None:
@@ -45,9 +46,9 @@ def keep_neighbours(
             )
         index = each.get("if_index")
         row.instance = instances.get(index, "") if isinstance(index, int) else ""
-        row.remote_port_descr = _word(each, "remote_port_descr", 200)
-        row.remote_name = _word(each, "remote_name", 200)
-        row.remote_descr = _word(each, "remote_descr", 500)
+        row.remote_port_descr = word(each, "remote_port_descr", 200)
+        row.remote_name = word(each, "remote_name", 200)
+        row.remote_descr = word(each, "remote_descr", 500)
         addresses = each.get("remote_addresses")
         row.remote_addresses = (
             [str(one)[:64] for one in addresses[:20]] if isinstance(addresses, list) else []
@@ -111,10 +112,3 @@ def match(session: Session, device: Device, row: DeviceNeighbour) -> int | None:
         if len(found) == 1:
             return found.pop()
     return None
-
-
-def _word(told: dict[str, Any], name: str, most: int) -> str:
-    value = told.get(name)
-    if not isinstance(value, str):
-        return ""
-    return "".join(c if c.isprintable() else " " for c in value).strip()[:most]
