@@ -95,13 +95,16 @@ def piling_up(day: Floats, used: Floats, limit: Floats, worst: float = WORST_ERR
             error,
         )  # fmt: skip
     reaches = line.days <= TREND_DAYS
+    # Not only the slope is uncertain: the line misses the days themselves by as much as it did.
+    left, missed = top - now, line.error * top
+    low, high = line.low * max(0.0, left - missed) / left, line.high * (left + missed) / left
     return Outlook(
         "reaches" if reaches else "steady",
         now,
         top,
         line.days if reaches else None,
-        line.low if line.low <= TREND_DAYS else None,
-        line.high if line.high <= TREND_DAYS else None,
+        low if low <= TREND_DAYS else None,
+        high if high <= TREND_DAYS else None,
         7 * line.slope,
         error,
         "" if reaches else f"{TREND_DAYS} 天内不会达到上限",
@@ -175,7 +178,8 @@ def line_ahead(
     start = float(used[-1])
     rates = (line.slope, slow, fast)
     middle, low, high = (np.asarray(start + steps * rate, np.float64) for rate in rates)
-    return Path(middle, low, high)
+    missed = line.error * float(limit[-1])
+    return Path(middle, low - missed, high + missed)
 
 
 def _better(hours: Floats) -> Forecast | Refusal:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -160,19 +161,30 @@ def _hosts(runtime: Runtime, table: Table, now: datetime, end: int) -> None:
         )  # fmt: skip
     table.counts["volume"]["steady"] += max(0, total - seen)
     busy = subjects.busy_lines(runtime.samples, lines, end)
-    table.counts["link"]["steady"] += len(lines) - len(busy)
-    for line in subjects.line_series(runtime.samples, lines, busy[:MOST_LINES], end):
-        code, name, unit = owners[line.resource]
-        limit = line.bytes_s * subjects.LINE_SHARE
-        for metric, hours in (("line_out", line.sent), ("line_in", line.received)):
-            if far_from(hours, limit):
-                table.counts["link"]["steady"] += 1
-                continue
-            outlook = seasonal(hours, limit)[0]
-            table.add(
-                "link", code, metric, name, outlook, keep=outlook.state != "steady", unit=unit,
-                resource=line.resource,
-            )  # fmt: skip
+    ports, known = subjects.busy_ports(runtime.samples, end)
+    table.counts["link"]["steady"] += len(lines) - len(busy) + known - len(ports)
+    series = chain(
+        subjects.line_series(runtime.samples, lines, busy[:MOST_LINES], end),
+        subjects.port_series(runtime.samples, ports[:MOST_LINES], end),
+    )
+    for line in series:
+        if line.resource in owners:
+            _line(table, line, *owners[line.resource])
+
+
+def _line(table: Table, line: subjects.Line, code: str, name: str, unit: int | None) -> None:
+    limit = line.bytes_s * subjects.LINE_SHARE
+    port = line.instance.removeprefix("port:")
+    for metric, hours in (("line_out", line.sent), ("line_in", line.received)):
+        if far_from(hours, limit):
+            table.counts["link"]["steady"] += 1
+            continue
+        outlook = seasonal(hours, limit)[0]
+        table.add(
+            "link", f"{code}:{port}" if port else code, metric, f"{name} {port}".strip(), outlook,
+            keep=outlook.state != "steady", unit=unit, resource=line.resource,
+            instance=line.instance,
+        )  # fmt: skip
 
 
 def _owners(session: Session, now: datetime) -> dict[int, tuple[str, str, int | None]]:

@@ -241,16 +241,21 @@ def _hours(runtime: Runtime, scope: Scope, view: ForecastView, now: datetime, en
             pools = [pool for pool in list_pools(session, scope, now) if pool.code == view.key]
             series = pooled.pool_series(session, pools, now)
         else:
+            row = session.get_one(ForecastRow, view.id)
+            key, instance = row.resource_id or 0, row.instance
             lines = subjects.registered_lines(session, now)
     if view.kind == "pool":
         use = pooled.pool_use(runtime.samples, series, end)
         if not use:
             raise NotFound("pool", view.key)
         return next(iter(use.values()))[0 if view.metric == "use_cpu" else 1]
-    key = view.resource_id or 0
-    if key not in lines:
+    if instance:
+        found = subjects.port_series(runtime.samples, [(key, instance, 0.0)], end)
+    elif key in lines:
+        found = subjects.line_series(runtime.samples, lines, [key], end)
+    else:
         raise NotFound("line", view.key)
-    for line in subjects.line_series(runtime.samples, lines, [key], end):
+    for line in found:
         return line.sent if view.metric == "line_out" else line.received
     raise NotFound("line", view.key)
 

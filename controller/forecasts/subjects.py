@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
 
-from collectors.catalog import HOST
+from collectors.catalog import HOST, PORT
 from controller.inventory.dated import in_force
 from controller.inventory.tables import Holding, Resource
 from controller.store import statistics as st
@@ -46,9 +46,11 @@ class Volume:
 
 @dataclass(frozen=True)
 class Line:
-    """A host's line: hourly rates in bytes a second, both ways, NaN where a gap is."""
+    """A host's line or a device's port: hourly rates in bytes a second, both ways, NaN where a gap
+    is. ``instance`` is the port's."""
 
     resource: int
+    instance: str
     bytes_s: float
     sent: Floats
     received: Floats
@@ -164,7 +166,49 @@ def line_series(
             sent, received = np.full(hours, np.nan), np.full(hours, np.nan)
             sent[hour[mine]] = np.asarray(answer["sent"], np.float64)[mine]
             received[hour[mine]] = np.asarray(answer["received"], np.float64)[mine]
-            yield Line(key, lines[key], _since_first(sent), _since_first(received))
+            yield Line(key, "", lines[key], _since_first(sent), _since_first(received))
+
+
+def busy_ports(samples: Samples, end: int) -> tuple[list[tuple[int, str, float]], int]:
+    """(resource, instance, bytes a second of the port) of those whose busiest hour of the last week
+    reached ``LINE_FROM`` of the port, the fullest first; and how many ports have a speed."""
+    answer = samples.query(
+        "SELECT resource, instance, argMax(port_speed_bit_s, time) AS speed, "
+        "maxOrDefaultIf(port_in_bytes_s, not isNaN(port_in_bytes_s)) AS received, "
+        "maxOrDefaultIf(port_out_bytes_s, not isNaN(port_out_bytes_s)) AS sent "
+        f"FROM {PORT.name}_1h FINAL WHERE {window('time', end - 7 * st.DAY_S, end)} "
+        "AND port_speed_bit_s > 0 GROUP BY resource, instance"
+    )
+    found = []
+    for number, instance, speed, received, sent in zip(
+        *(answer.get(name, []) for name in ("resource", "instance", "speed", "received", "sent")),
+        strict=True,
+    ):
+        share = BITS * max(float(received), float(sent)) / float(speed)
+        found.append((share, int(number), str(instance), float(speed) / BITS))
+    busy = sorted((each for each in found if each[0] >= LINE_FROM), reverse=True)
+    return [each[1:] for each in busy], len(found)
+
+
+def port_series(
+    samples: Samples, wanted: Sequence[tuple[int, str, float]], end: int
+) -> Iterator[Line]:
+    """The hourly series of the ``wanted`` ports, as ``busy_ports`` names them."""
+    hours = HISTORY_DAYS * 24
+    start = (end // st.HOUR_S - hours) * st.HOUR_S
+    for resource, instance, bytes_s in wanted:
+        answer = samples.query(
+            "SELECT toUInt32(time) AS at, port_out_bytes_s AS sent, port_in_bytes_s AS received "
+            f"FROM {PORT.name}_1h FINAL WHERE {window('time', start, end)} "
+            "AND resource = {resource:UInt32} AND instance = {instance:String}",
+            {"resource": resource, "instance": instance},
+        )
+        hour = (np.asarray(answer.get("at", []), np.int64) - start) // st.HOUR_S
+        sent, received = np.full(hours, np.nan), np.full(hours, np.nan)
+        if len(hour):
+            sent[hour] = np.asarray(answer["sent"], np.float64)
+            received[hour] = np.asarray(answer["received"], np.float64)
+        yield Line(resource, instance, bytes_s, _since_first(sent), _since_first(received))
 
 
 def _since_first(series: Floats) -> Floats:

@@ -128,6 +128,7 @@ class Candidate(_View):
     resource: str
     name: str
     unit: str | None
+    unit_name: str = ""
     cls: str
     action: str
     vcpu: float

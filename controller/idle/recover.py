@@ -26,6 +26,7 @@ from controller.inventory.pools import (
     pools_serving,
     show,
 )
+from controller.inventory.resources import unit_names
 from controller.inventory.tables import Holding, Resource, Unit
 
 SIZES = ("vcpu", "mem_bytes", "disk_bytes")
@@ -152,7 +153,10 @@ def _offers(session: Session, scope: Scope, now: datetime) -> dict[str, list[Can
         )
     )
     found: dict[str, list[Candidate]] = {}
-    for verdict, resource, unit in rows:
+    listed = rows.all()
+    owners = {verdict.unit_id for verdict, _resource, _unit in listed if verdict.unit_id}
+    names = unit_names(session, owners, now)
+    for verdict, resource, unit in listed:
         said = verdict.recommendation
         pool = placed.get(resource.id)
         if pool is None or _waits(said, now):
@@ -161,6 +165,7 @@ def _offers(session: Session, scope: Scope, now: datetime) -> dict[str, list[Can
             resource=resource.code,
             name=resource.name,
             unit=unit,
+            unit_name=names.get(verdict.unit_id or 0, ""),
             cls=verdict.cls,
             action=said.get("action", ""),
             vcpu=float(said.get("vcpu_freed") or 0.0),

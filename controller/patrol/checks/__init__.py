@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.patrol.checks import agents, data, disks, extranet, gear, own, policies, sustained
+from controller.patrol.checks import (
+    agents,
+    data,
+    disks,
+    extranet,
+    gear,
+    own,
+    policies,
+    sites,
+    sustained,
+)
 from controller.patrol.look import Found, Look
 from controller.patrol.plans import Check
 
@@ -34,6 +44,8 @@ LOOKERS: dict[str, Looker] = {
     "link_lossy": gear.lossy,
     "device_load": gear.load,
     "certificate_expiry": own.certificates,
+    "ipv6_regress": sites.regress,
+    "site_certificate": sites.certificates,
     "own_rollup": own.rollups,
     "own_jobs": own.jobs,
     "own_disk": own.disk,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -183,13 +184,11 @@ def forecast_page(number: int, view: Reader) -> HTMLResponse:
             "方法：最近 12 周的小时数据，按周规律加阻尼趋势（指数平滑），识别水平突变；"
             "区间取自最近几周的回测误差，回测不好于简单预测则不作预测。"
         )
-    code = row.key.split(":", 1)[0]
-    pool = row.kind == "pool"
     context = ForecastPage(
         line=shown(row, view),
         method=method,
         data_url=f"/web-data/forecasts/{number}",
-        subject_href="/registers/pools" if pool else render.link(f"/resources/{code}"),
+        subject_href=_subject(row),
     )
     crumbs = [Crumb(_("容量预测"), "/forecasts"), Crumb(row.name)]
     return view.page(context, active="idle", crumbs=crumbs)
@@ -237,6 +236,15 @@ def forecast_data(number: int, view: Reader) -> dict[str, Any]:
         "words": {"gap": _("数据缺失"), "empty": _("该时段尚无数据")},
         "charts": {"main": chart(kind, *series, word=unit)},
     }
+
+
+def _subject(row: ForecastView) -> str:
+    """The page of what the row is about: only a device's port has a colon in a link's key."""
+    if row.kind == "pool":
+        return "/registers/pools"
+    code, port = row.key.partition(":")[::2]
+    area = "/network/devices" if row.kind == "link" and port else "/resources"
+    return f"{area}/{quote(code, safe='')}"
 
 
 def _joined(gaps: list[list[int]]) -> list[list[int]]:

@@ -74,6 +74,22 @@ def city(w: World) -> World:
         net_rx_bytes_s=10.0)  # fmt: skip
     put(w, "vm-A", "fs:/data", disk_used_bytes=(20 + 1.2 * days) * GIB,
         disk_total_bytes=100 * GIB, disk_used_pct=20 + 1.2 * days)  # fmt: skip
+    w.resource("sw-1", kind="device")
+    w.holding("sw-1", "B", vcpu=None, site_id=site, zone_id=zone)
+    w.samples.insert(
+        "port_1h",
+        {
+            "resource": np.full(len(HOURS), w.ids["sw-1"], np.uint32),
+            "instance": ["port:Gi0/1"] * len(HOURS),
+            "time": HOURS * 1000,
+            "seconds": np.full(len(HOURS), 3600, np.float32),
+            "port_out_bytes_s": busy * (50e6 + 0.6e6 * days),
+            "port_in_bytes_s": np.full(len(HOURS), 1e5),
+            "port_speed_bit_s": np.full(len(HOURS), 1e9),
+            "version": np.full(len(HOURS), 1, np.uint64),
+            "arrived": np.full(len(HOURS), END, np.int64),
+        },
+    )
     return w
 
 
@@ -119,6 +135,10 @@ def test_pools_lines_and_disks_are_forecast_and_the_quiet_are_only_counted(
     assert pool["state"] == "reaches"
     assert pool["days"] == pytest.approx((180 - 144) / 2, rel=0.2)
     assert found["vm-A", "line_out"]["state"] in ("reaches", "over")
+    port = found["sw-1:Gi0/1", "line_out"]
+    # 100 MB/s is 80 % of a gigabit; 86 on the last day, 0.6 more each day.
+    assert (port["state"], port["unit"]) == ("reaches", "B")
+    assert port["days"] == pytest.approx(14 / 0.6, rel=0.25)
     assert {key for key, _ in found if key.startswith(("vm-B", "new"))} == set()
     counts = run["counts"]
     assert counts["volume"]["steady"] == 2  # B's, and A's whole host beside its file system
@@ -150,8 +170,11 @@ def test_a_unit_sees_its_own_and_nothing_of_pools(
     compute(city.runtime)
     rows = client.get("/api/v1/forecasts").json()["items"]
     client.headers["authorization"] = f"Bearer {unit}"
-    assert client.get("/api/v1/forecasts").json()["items"] == []
+    own = client.get("/api/v1/forecasts").json()["items"]
+    assert {row["key"] for row in own} == {"sw-1:Gi0/1"}
     for row in rows:
+        if row in own:
+            continue
         assert client.get(f"/api/v1/forecasts/{row['id']}").status_code == 404
         assert client.get(f"/api/v1/forecasts/{row['id']}/series").status_code == 404
     assert client.get("/api/v1/forecasts?unit=A").status_code == 404

@@ -16,6 +16,7 @@ from sqlalchemy import insert
 
 from controller.idle.tables import IdleScan, IdleVerdict
 from controller.ingest.tables import SetAside
+from controller.ipv6.tables import Ipv6Reading, Ipv6Site
 from controller.store.tables import JobRun, Watermark
 from tests.unit.controller.patrol.city import City
 
@@ -321,6 +322,54 @@ def test_failing_jobs_and_lagging_rollups_are_the_controllers_own_findings(one: 
     assert one.codes() == {("own.jobs", "job merge"), ("own.rollup", "rollup host")}
     found = one.findings()["own.jobs", "job merge"]
     assert (found.severity, found.unit_id, found.detail["error"]) == ("major", None, "disk full")
+
+
+def site(one: City, scores: list[float | None], ends_in: float | None = None) -> None:
+    """A website of A with a reading a day from one vantage point, the newest two hours ago."""
+    with one.runtime.database.write() as session:
+        made = Ipv6Site(code="www", name="门户", url="https://www/", unit_id=one.ids["A"])
+        session.add(made)
+        session.flush()
+        for back, score in enumerate(reversed(scores)):
+            read: dict[str, object] = {}
+            if ends_in is not None:
+                until = one.now + timedelta(days=ends_in)
+                read = {"certificate": {"valid": True, "not_after": until.isoformat()}}
+            session.add(
+                Ipv6Reading(
+                    site_id=made.id or 0, vantage="internet", score=score, index_name="i 1",
+                    at=one.now - timedelta(days=back, hours=2), reading=read,
+                )
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scores", "severity"),
+    [
+        ([90.0, 88.0], None),
+        ([90.0, 78.0], "minor"),
+        ([90.0, 85.0, 40.0], "major"),
+        ([40.0, 90.0], None),
+        ([90.0], None),
+        ([90.0, None], None),
+    ],
+)
+def test_a_website_whose_ipv6_readiness_fell_is_found(
+    one: City, scores: list[float | None], severity: str | None
+) -> None:
+    site(one, scores)
+    one.patrol()
+    found = one.findings().get(("ipv6.regress", "www"))
+    assert (found.severity if found else None) == severity
+    if found:
+        assert found.title_zh.startswith("IPv6 支持度由 90 分降至")
+
+
+def test_a_websites_certificate_about_to_expire_is_found(one: City) -> None:
+    site(one, [90.0], ends_in=10)
+    one.patrol()
+    found = one.findings()["site.certificate", "www"]
+    assert (found.severity, found.detail["days_left"]) == ("major", 10.0)
 
 
 def test_a_certificate_about_to_expire_is_found(one: City) -> None:
