@@ -55,6 +55,7 @@ from controller.readiness.progress import Streams
 from controller.readiness.routers import ROUTERS as READINESS_ROUTERS
 from controller.reports.api import router as reports_router
 from controller.reports.usage_api import router as usage_reports_router
+from controller.rollout.api import router as rollout_router
 from controller.runtime import Runtime
 from controller.usage.api import router as usage_router
 from controller.usage.apportion_api import router as apportion_router
@@ -88,6 +89,7 @@ ROUTERS = (
     notices_router,
     *READINESS_ROUTERS,
     cutover_router,
+    rollout_router,
     reports_router,
     usage_reports_router,
 )

@@ -73,7 +73,7 @@ def start(
     )
     name = f"plan-{plan_id}{f'-wave-{wave}' if wave else ''}.{(tries or 0) + 1}"
     return runs.enqueue(
-        session, project, "cutover", by=by, now=now, hosts=chosen, approved=True,
+        session, project, "cutover", by=by, now=now, hosts=chosen, approved=True, started_by="plan",
         variables=_variables(chosen, name, deadline_s, verify_s)
         | {"cutover_plan": plan_id, "cutover_wave": wave or 0},
     )  # fmt: skip
@@ -101,7 +101,7 @@ def take_back(session: Session, scope: Scope, run_id: int, by: str, now: datetim
     name = run.variables["cutover_id"]
     return runs.enqueue(
         session, project, "rollback", by=by, now=now, hosts=run.variables["cutover_hosts"],
-        approved=True,
+        approved=True, started_by="plan",
         variables=run.variables
         | {"cutover_back_of": run_id, "cutover_back_id": f"{name}-back{before + 1}"},
     )  # fmt: skip

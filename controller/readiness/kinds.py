@@ -34,7 +34,8 @@ class RunKind:
     inspect: str = ""
     """Playbook that looks, reading only, at what an abnormal end left behind."""
     needs: str = ""
-    """``plan``: it carries out an approved plan and is started by that alone."""
+    """What it carries out and is started by alone: ``plan``, an approved cut-over plan; ``bundle``,
+    a signed agent."""
 
 
 CUTOVER_STAGES = ("检查", "备份", "定时回退", "变更", "等待", "验证", "确认", "固化", "结论")
@@ -48,6 +49,8 @@ RUN_KINDS: tuple[RunKind, ...] = (
             needs="plan"),
     RunKind("rollback", "rollback.yml", CUTOVER_STAGES, changes=True, inspect="where.yml",
             needs="plan"),
+    RunKind("rollout", "deploy_agent.yml", ("放行", "检查", "发送", "注册", "切换", "结论"),
+            changes=True, inspect="where_agent.yml", needs="bundle"),
     RunKind("inspect", "", ("查看",)),
 )  # fmt: skip
 """Every kind; ``inspect`` plays the playbook that the inspected run's kind names."""

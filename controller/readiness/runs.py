@@ -48,16 +48,18 @@ def enqueue(
     profiles: Iterable[str] | None = None,
     variables: Mapping[str, Any] | None = None,
     approved: bool = False,
+    started_by: str = "",
 ) -> ReadinessRun:
     """A run of ``kind`` over the named hosts, or all within reach. ``approved``: the caller has
-    seen another approval and its window (that of a cut-over plan). Raises Problem 409, 422."""
+    seen another approval and its window (that of a cut-over plan). ``started_by``: what it carries
+    out, for kinds that need something. Raises Problem 409, 422."""
     made = BY_NAME.get(kind)
     if made is None or kind == "inspect":
         raise Problem(422, "bad run", f"no kind of run {kind!r}")
     if project.closed is not None:
         raise Problem(409, "project closed", "open the project again first")
-    if made.needs == "plan" and not approved:
-        raise Problem(422, "bad run", f"{kind} carries out an approved plan: start it by the plan")
+    if made.needs and not started_by:
+        raise Problem(422, "bad run", f"{kind} is started by what it carries out: a {made.needs}")
     if made.changes and not approved:
         _check_approved(session, project, now)
     chosen = _chosen(session, project, made, list(hosts))

@@ -44,3 +44,27 @@ def stage(name: str, _: Text) -> str:
         "结论": _("结论"),
     }  # fmt: skip
     return words.get(name, name)
+
+
+def rollout_state(state: str, _: Text) -> tuple[str, str]:
+    """Tone and word of what became of a host's agent."""
+    words = {
+        "waiting": ("", _("等待")),
+        "running": ("info", _("进行中")),
+        "upgraded": ("good", _("已升级")),
+        "as_it_was": ("", _("保持原样")),
+        "went_back": ("warn", _("已退回原版本")),
+        "needs_hands": ("bad", _("需到场处理")),
+        "unreachable": ("bad", _("无法连接")),
+        "unknown": ("warn", _("待查看")),
+    }
+    return words.get(state, ("", state))
+
+
+def rollout_stage(name: str, _: Text) -> str:
+    """A stage's word, by its name in Chinese as runs keep it."""
+    words = {
+        "放行": _("放行"), "检查": _("检查"), "发送": _("发送与校验"), "注册": _("注册"),
+        "切换": _("切换并等待心跳"), "结论": _("结论"),
+    }  # fmt: skip
+    return words.get(name, name)

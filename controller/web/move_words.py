@@ -25,6 +25,7 @@ def tabs(_: Text) -> tuple[Area, ...]:
         Area("projects", _("迁网项目"), "/moves", "layout-dashboard"),
         Area("networks", _("单位专网"), "/moves/networks", "world"),
         Area("plans", _("割接方案"), "/moves/plans", "file-text"),
+        Area("cutovers", _("割接"), "/cutovers", "history"),
         Area("graph", _("依赖关系"), "/moves/graph", "arrows-exchange"),
     )
 

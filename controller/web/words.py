@@ -140,6 +140,7 @@ def action(code: str, _: Text) -> str:
         "patrol.sign": _("签名巡查记录"),
         "patrol.drill": _("记录应急演练"),
         "holding.correct": _("更正归属与分配"),
+        "rollout.run": _("推送采集端"),
         "cutover.run": _("执行割接"),
         "cutover.rollback": _("退回割接"),
     }

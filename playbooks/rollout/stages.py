@@ -24,6 +24,13 @@ MARGIN_S = 60
 """How much longer than the wait for its heartbeat a host may take to be back."""
 _SAFE = re.compile(r"[A-Za-z0-9._+-]{1,100}")
 UPGRADED, AS_IT_WAS, WENT_BACK, NEEDS_HANDS = "upgraded", "as_it_was", "went_back", "needs_hands"
+FOUND = {
+    UPGRADED: "changed",
+    AS_IT_WAS: "untouched",
+    WENT_BACK: "rolled_back",
+    NEEDS_HANDS: "needs_hands",
+}
+"""The same in the words of the controller's inspections."""
 
 
 class Bundle(NamedTuple):
@@ -78,6 +85,7 @@ class Rollout:
         most_lost: int,
         canary: str,
         token: str,
+        cancel_file: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -92,11 +100,14 @@ class Rollout:
         self._most_lost = most_lost
         self._canary = canary
         self._token = token
+        self._cancel_file = cancel_file
         self._clock = clock
         self._sleep = sleep
 
     def stage(self, name: str) -> dict[str, Any]:
         """Runs a stage; raises StageError."""
+        if name not in ("where", "settle") and self._cancel_file and self._cancel_file.exists():
+            raise StageError(f"cancelled before {name}")
         try:
             found: dict[str, Any] = getattr(self, name)()
         except UnreachableError as error:
@@ -218,6 +229,17 @@ class Rollout:
         self._dest.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self._dest / f"{self._host}.json").write_text(json.dumps(told, ensure_ascii=False))
         return {"changed": False, "state": state, "reason": reason}
+
+    def told_of(self, stage: str, found: dict[str, Any]) -> dict[str, Any]:
+        """``yunxun_marker`` and ``yunxun_found``: what the controller keeps of a stage."""
+        text = str(found.get("msg") or found.get("reason") or found.get("text") or "")
+        marker = {"stage": stage, "ok": "no" if found.get("failed") else "yes", "text": text}
+        kept: dict[str, Any] = {"yunxun_marker": marker}
+        if stage == "settle":
+            kept["yunxun_found"] = FOUND[found["state"]]
+        elif stage == "gate" and found.get("failed"):
+            kept["yunxun_found"] = "untouched"
+        return kept
 
     # ---- asking
 

@@ -42,6 +42,7 @@ from tests.contract.ledger_subjects import furnish_ledger
 from tests.contract.move_subjects import furnish_moves
 from tests.contract.notices import add_notices
 from tests.contract.readiness_subjects import furnish_readiness
+from tests.contract.rollout_subjects import furnish_rollouts
 from tests.samples_process import samples_process
 from tests.serving import serving
 
@@ -194,6 +195,7 @@ def _furnish(runtime: Runtime) -> tuple[dict[str, str], str]:
         furnish_moves(session, now)
         furnish_readiness(session, now)
         furnish_cutovers(session, now)
+        furnish_rollouts(session, runtime.settings, now)
         given = {
             role: tokens.create_token(
                 session, role, role, now, unit_id=1 if role in BOUND else None

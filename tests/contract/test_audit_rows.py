@@ -24,6 +24,7 @@ from tests.contract.cutover_subjects import CUTOVER_WRITES
 from tests.contract.ledger_subjects import LEDGER_WRITES
 from tests.contract.move_subjects import MOVE_WRITES
 from tests.contract.readiness_subjects import READINESS_WRITES, furnish_writes
+from tests.contract.rollout_subjects import ROLLOUT_WRITES
 
 Call = Callable[[httpx.Client], httpx.Response]
 
@@ -427,6 +428,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
     **MOVE_WRITES,
     **READINESS_WRITES,
     **CUTOVER_WRITES,
+    **ROLLOUT_WRITES,
     ("POST", "/api/v1/notices/draft"): (
         "ops",
         lambda c: c.post(

@@ -13,6 +13,7 @@ from controller.access.passwords import random_password
 from tests.contract.conftest import House
 from tests.contract.cutover_subjects import CUTOVERS
 from tests.contract.move_subjects import MOVE_LISTS, MOVE_THEIRS
+from tests.contract.rollout_subjects import ROLLOUTS
 
 THEIRS = [
     "/api/v1/idle/scans/1/verdicts?unit={x}",
@@ -90,6 +91,7 @@ LISTS = [
     "/api/v1/ipv6/overview",
     *MOVE_LISTS,
     "/api/v1/cutovers",
+    "/api/v1/rollouts",
     "/api/v1/ipv6/hosts",
     "/api/v1/ipv6/devices",
     "/api/v1/ipv6/traffic",
@@ -256,6 +258,15 @@ def test_anothers_cut_over_is_not_there(house: House) -> None:
                 assert client.get(f"{place}/{CUTOVERS['A']}").status_code == 200
 
 
+def test_anothers_roll_out_is_not_there(house: House) -> None:
+    for role in ("unit", "county_admin"):
+        with house.client(house.tokens[role]) as client:
+            for place in ("/api/v1/rollouts", "/agents/rollouts"):
+                assert client.get(f"{place}/{ROLLOUTS['B']}").status_code == 404
+                assert client.get(f"{place}/1").status_code == 404
+                assert client.get(f"{place}/{ROLLOUTS['A']}").status_code == 200
+
+
 def test_the_city_sees_both(house: House) -> None:
     with house.client(house.tokens["ops"]) as client:
         assert {"A", "B"} <= {unit["code"] for unit in client.get("/api/v1/units").json()["items"]}
@@ -263,6 +274,7 @@ def test_the_city_sees_both(house: House) -> None:
 
 PAGES = [
     "/cutovers",
+    "/agents/rollouts",
     "/idle",
     "/idle?class=all",
     "/idle/what-if",

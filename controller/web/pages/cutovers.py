@@ -16,8 +16,8 @@ from controller.moves import plans
 from controller.problems import NotFound, Problem
 from controller.readiness import projects, runs
 from controller.web import cutover_words as words
-from controller.web import render, tables
-from controller.web.shell import Crumb, Flash
+from controller.web import move_words, render, tables
+from controller.web.shell import Area, Crumb, Flash
 from controller.web.view import View, opened
 
 router = APIRouter()
@@ -59,6 +59,8 @@ class CutoversPage(render.Context):
     """All cut-overs, newest first, and what could be started now."""
 
     template: ClassVar[str] = "cutovers.html"
+
+    tabs: tuple[Area, ...]
 
     rows: list[ShownCutover]
     table: tables.TableState
@@ -104,6 +106,7 @@ def cutovers_page(view: CutoverPageView) -> Response:
                 if it.kind == "network"
             ]
     context = CutoversPage(
+        tabs=move_words.tabs(_),
         rows=[_shown(view, row) for row in rows],
         table=tables.TableState("/cutovers", {}, "", False, page, tables.PAGE_SIZE, total),
         may_run=view.may("readiness.manage"),

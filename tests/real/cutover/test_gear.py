@@ -16,6 +16,7 @@ import pytest
 
 from tests.real.cutover.gear_simulator import BASE, Gear
 
+HEAVY = os.environ.get("HEAVY_TESTS") == "1"
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 BIN = Path(sys.executable).parent
 LINES = ["interface Vlanif100", "ip address 10.66.1.1 24"]
@@ -26,12 +27,13 @@ def devices(tmp_path: Path) -> Iterator[dict[str, Gear]]:
     made = {
         "vrp": Gear("vrp8", tmp_path),
         "comware": Gear("comware7", tmp_path),
-        "vrp_bad": Gear("vrp8", tmp_path),
-        "comware_bad": Gear("comware7", tmp_path),
         "vrp_cut": Gear("vrp8", tmp_path),
-        "immediate": Gear("vrp8", tmp_path, two_phase=False),
+        "comware_bad": Gear("comware7", tmp_path),
         "busy": Gear("comware7", tmp_path),
     }
+    if HEAVY:
+        made["vrp_bad"] = Gear("vrp8", tmp_path)
+        made["immediate"] = Gear("vrp8", tmp_path, two_phase=False)
     yield made
     for gear in made.values():
         gear.close()
@@ -91,17 +93,18 @@ def test_trials_are_confirmed_when_they_work_and_go_back_when_they_do_not(
         assert "ip address 192.168.50.1 24" in backup
         assert "10.66.1.1" not in backup
         assert "Secret-1" not in done[name][1]
-    assert "10.9" in done["vrp_bad"][1]
-    assert "taken back by abort trial" in done["vrp_bad"][1]
+    if HEAVY:
+        assert "10.9" in done["vrp_bad"][1]
+        assert "taken back by abort trial" in done["vrp_bad"][1]
+        assert "not in two-phase mode" in done["immediate"][1]
     assert "nonsense: % Unrecognized command" in done["comware_bad"][1]
-    assert "not in two-phase mode" in done["immediate"][1]
     assert "already in trial or with unsaved changes" in done["busy"][1]
     assert devices["busy"].running == [*BASE, "vlan 999"]
     # Cut off it gives no answer; once the device is back, what was tried is gone.
     assert "no answer" in done["vrp_cut"][1] or "is not in its output" in done["vrp_cut"][1]
 
     until = time.monotonic() + 20
-    bad = ("vrp_bad", "comware_bad", "vrp_cut", "immediate")
+    bad = set(devices) - {"vrp", "comware", "busy"}
     while time.monotonic() < until and any(devices[it].running != list(BASE) for it in bad):
         time.sleep(0.2)
     for name in bad:

@@ -21,6 +21,7 @@ ARGUMENTS = {
     "wait_s": {"type": "int", "default": 180},
     "most_lost": {"type": "int", "default": 1},
     "canary": {"type": "str", "default": ""},
+    "cancel_file": {"type": "path"},
     "token": {"type": "str", "default": "", "no_log": True},
 }
 READ_ONLY = ("gate", "check", "where")
@@ -60,11 +61,13 @@ class ActionModule(ActionBase):
             most_lost=given["most_lost"],
             canary=given["canary"],
             token=given["token"],
+            cancel_file=Path(given["cancel_file"]) if given["cancel_file"] else None,
         )
         try:
-            return {**result, **rollout.stage(given["stage"])}
+            found = rollout.stage(given["stage"])
         except StageError as error:
-            return {**result, "failed": True, "changed": False, "msg": str(error)}
+            found = {"failed": True, "changed": False, "msg": str(error)}
+        return {**result, **found, **rollout.told_of(given["stage"], found)}
 
 
 class _Ssh:

@@ -52,6 +52,9 @@ options:
     description: The host that must be upgraded before any other is touched.
     type: str
     default: ""
+  cancel_file:
+    description: A file that, once there, cancels before the next stage.
+    type: path
   token:
     description: Enrolment token for hosts that have no identity yet.
     type: str
