@@ -211,6 +211,24 @@ def change_step(
         _show_project(api.patch(f"/api/v1/moves/projects/{code}/steps/{step}", body))
 
 
+@app.command("sign")
+def sign_off(
+    code: Code,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Send it back; say why.")] = False,
+    text: Annotated[str, typer.Option("--text", help="Remark; needed to send back.")] = "",
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """The unit's word after the cut-over (a token of role unit).
+
+    Example: yunxun move sign mv-jtj-video --text 业务正常 --url https://yunxun.example:8090
+    """
+    with open_api(url, data, ca) as api:
+        body = {"accept": not refuse, "text": text}
+        _show_project(api.post(f"/api/v1/moves/projects/{code}/sign-off", body))
+
+
 @app.command("cancel")
 def cancel(
     code: Code,
