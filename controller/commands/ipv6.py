@@ -21,6 +21,7 @@ from controller.problems import Problem
 
 app = typer.Typer(help="IPv6 readiness of sites: register, scan, report.", no_args_is_help=True)
 
+FILES = ("xlsx", "pdf", "html")
 BATCH = 20
 """Readings sent to the controller at a time: what was measured is kept although the scan breaks."""
 
@@ -91,9 +92,9 @@ def scan_sites(
 @app.command("report")
 def report(
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write here (for xlsx: needed).")
+        Path | None, typer.Option("-o", "--output", help="Write here (for files: needed).")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="table, json or xlsx")] = "table",
+    form: Annotated[str, typer.Option("--format", help="table, json, xlsx, pdf or html")] = "table",
     vantage: Annotated[str, typer.Option("--vantage", help="Only as seen from there.")] = "",
     language: Annotated[str, typer.Option("--language", help="zh or en")] = "zh",
     url: Url = "",
@@ -104,14 +105,14 @@ def report(
 
     Example: yunxun ipv6 report --format xlsx -o ipv6.xlsx --data /var/lib/yunxun
     """
-    if form not in ("table", "json", "xlsx"):
-        raise CommandError(f"--format {form}: table, json or xlsx")
-    if form == "xlsx" and output is None:
-        raise CommandError("--format xlsx needs -o FILE")
+    if form not in ("table", "json", *FILES):
+        raise CommandError(f"--format {form}: table, json, {', '.join(FILES)}")
+    if form in FILES and output is None:
+        raise CommandError(f"--format {form} needs -o FILE")
     params = {"language": language, "vantage": vantage or None}
     with open_api(url, data, ca) as api:
-        if form == "xlsx" and output is not None:
-            output.write_bytes(api.get_bytes("/api/v1/ipv6/overview", **params, format="xlsx"))
+        if form in FILES and output is not None:
+            output.write_bytes(api.get_bytes("/api/v1/ipv6/overview", **params, format=form))
             print(output)
             return
         told = api.get("/api/v1/ipv6/overview", **params)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.commands import patrol, readiness, usage_report
+from controller.commands import ipv6, patrol, readiness, usage_report
 from controller.commands.client import Ca, CommandError, Data, Url, open_api
 
 app = typer.Typer(help="Reports as files.", no_args_is_help=True)
@@ -62,6 +62,24 @@ def usage(
             typer.echo(f"{len(written)} 份报告 · reports: {output}")
         else:
             usage_report.write_one(api, params | {"unit": unit}, form, output)
+
+
+@app.command("ipv6")
+def ipv6_report(
+    form: Annotated[str, typer.Option("--format", help=" | ".join(ipv6.FILES))] = "pdf",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to this file.")
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="zh or en")] = "zh",
+    url: Url = "",
+    data: Data = None,
+    ca: Ca = None,
+) -> None:
+    """The IPv6 readiness report (IPv6 支持度报告): units, sites, hosts, gear, traffic.
+
+    Example: yunxun report ipv6 -o ipv6.pdf --data DIR
+    """
+    ipv6.report(output, form, "", language, url, data, ca)
 
 
 @app.command("patrol")

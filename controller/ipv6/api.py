@@ -16,7 +16,8 @@ from controller.ipv6 import sites, views
 from controller.ipv6.index import BadIndexError, load_index
 from controller.ipv6.model import Overview, ReadingIn, SiteDetail, SiteIn, SiteView
 from controller.ipv6.overview import read_overview
-from controller.ipv6.report import XLSX, read_report, to_xlsx
+from controller.ipv6.report import XLSX, Report, read_report, to_xlsx
+from controller.ipv6.report_page import HTML, PDF, as_html, as_pdf
 from controller.problems import Problem
 from controller.runtime import Runtime
 
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/api/v1/ipv6", tags=["ipv6"])
 Reader = Annotated[Principal, Depends(may("ipv6.read"))]
 Writer = Annotated[Principal, Depends(may("ipv6.write"))]
 MOST = 2_000
+MEDIA = {"xlsx": XLSX, "pdf": PDF, "html": HTML}
 Language = Annotated[Literal["zh", "en"], Query(description="Of titles and remedies.")]
 
 
@@ -144,7 +146,7 @@ def post_readings(body: Readings, runtime: RuntimeDep, writer: Writer) -> Stored
 @router.get(
     "/overview",
     summary="Scores of the whole and of each unit, and what would raise them most",
-    responses={200: {"content": {XLSX: {}}}},
+    responses={200: {"content": {XLSX: {}, PDF: {}}}},
     response_model=Overview,
 )
 def get_overview(
@@ -153,7 +155,7 @@ def get_overview(
     reader: Reader,
     language: Language = "zh",
     vantage: Annotated[str, Query(max_length=40)] = "",
-    format: Annotated[Literal["json", "xlsx"], Query()] = "json",  # noqa: A002
+    format: Annotated[Literal["json", "xlsx", "pdf", "html"], Query()] = "json",  # noqa: A002
 ) -> Response | Overview:
     del reader
     index, now = index_of(runtime), runtime.now()
@@ -161,6 +163,13 @@ def get_overview(
         if format == "json":
             return read_overview(session, scope, index, now, language, vantage=vantage).told
         report = read_report(session, scope, index, now, language, vantage)
-    name = f"ipv6-{now:%Y%m%d}.xlsx"
+    name = f"ipv6-{now:%Y%m%d}.{format}"
     head = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(to_xlsx(report), media_type=XLSX, headers=head)
+    return Response(render_report(report, format), media_type=MEDIA[format], headers=head)
+
+
+def render_report(report: Report, form: str) -> bytes:
+    """The report as xlsx, pdf or html."""
+    if form == "xlsx":
+        return to_xlsx(report)
+    return as_pdf(report) if form == "pdf" else as_html(report).encode()

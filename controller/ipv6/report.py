@@ -34,6 +34,7 @@ class Report:
     read: Read
     index: Index
     hosts: list[HostView]
+    gear: list[HostView]
     traffic: TrafficTrend
     official: list[OfficialView]
     now: datetime
@@ -51,6 +52,7 @@ def read_report(
         read=read,
         index=index,
         hosts=host_views(session, read.hosts, now),
+        gear=host_views(session, read.gear, now),
         traffic=read_trend(session, scope, first, end, "unit", now),
         official=official.beside(session, scope, read, now),
         now=now,
@@ -69,6 +71,7 @@ def to_xlsx(report: Report) -> bytes:
         ("units", *_units(told, words)),
         ("sites", *_sites(report, words)),
         ("hosts", *_hosts(report, words)),
+        ("devices", *_devices(report, words)),
         ("traffic", *_traffic(report.traffic, words)),
         ("official", *_official(report.official, words)),
     ):
@@ -122,6 +125,19 @@ def _hosts(report: Report, words: dict[str, str]) -> Sheet:
             + [_points(points.get(each.code)) for each in report.index.hosts]
         )  # fmt: skip
     return heads + _heads(report, "host"), lines
+
+
+def _devices(report: Report, words: dict[str, str]) -> Sheet:
+    heads = [words[k] for k in ("host", "name", "unit", "at", "score", "share")]
+    lines: list[list[Any]] = []
+    for view, subject in zip(report.gear, report.read.gear, strict=True):
+        told = subject.evaluation
+        points = {each.code: each for each in told.results} if told else {}
+        lines.append(
+            [view.code, view.name, view.unit_name, _when(view.at), view.score, view.traffic_pct]
+            + [_points(points.get(each.code)) for each in report.index.devices]
+        )
+    return heads + _heads(report, "device"), lines
 
 
 def _heads(report: Report, kind: str) -> list[str]:

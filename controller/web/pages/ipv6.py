@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from controller.access import audit
 from controller.ipv6 import days, views, worklist
-from controller.ipv6.api import index_of
+from controller.ipv6.api import MEDIA, index_of, render_report
 from controller.ipv6.hosts import read_days
 from controller.ipv6.model import (
     IndicatorView,
@@ -22,7 +22,7 @@ from controller.ipv6.model import (
     UnitReadiness,
 )
 from controller.ipv6.overview import read_overview
-from controller.ipv6.report import XLSX, read_report, to_xlsx
+from controller.ipv6.report import read_report
 from controller.ipv6.traffic import FIXED_TARGET_PCT
 from controller.web import ipv6_words, render, tables
 from controller.web.language import Text
@@ -123,17 +123,15 @@ def ipv6_page(view: Ipv6View) -> Response:
     index = index_of(view.runtime)
     form = asked.get("format", "")
     with view.runtime.database.read() as session:
-        if form == "xlsx":
+        if form in MEDIA:
             report = read_report(session, view.scope, index, view.now, view.language)
         else:
             told = read_overview(session, view.scope, index, view.now, view.language).told
             whole = view.scope.everything
             kept = read_days(session, "city", 0, view.now) if whole else None
-    if form == "xlsx":
-        body = to_xlsx(report)
-        name = f"ipv6-{view.now:%Y%m%d}.xlsx"
-        head = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(body, media_type=XLSX, headers=head)
+    if form in MEDIA:
+        head = {"Content-Disposition": f'attachment; filename="ipv6-{view.now:%Y%m%d}.{form}"'}
+        return Response(render_report(report, form), media_type=MEDIA[form], headers=head)
     kinds = {each: ipv6_words.kind(each, _) for each in ("site", "host", "device")}
     context = Ipv6Page(
         tabs=ipv6_words.tabs(view),
@@ -151,7 +149,10 @@ def ipv6_page(view: Ipv6View) -> Response:
             [(day.day, day.score) for day in kept], [(told.good, _("达标线"))]
         ) if kept else None,
         traffic_target=FIXED_TARGET_PCT,
-        exports=(tables.ExportLink("xlsx", _("Excel（含各项指标）"), "/ipv6?format=xlsx"),),
+        exports=(
+            tables.ExportLink("pdf", _("报告（PDF）"), "/ipv6?format=pdf"),
+            tables.ExportLink("xlsx", _("Excel（含各项指标）"), "/ipv6?format=xlsx"),
+        ),
         may_write=view.may("ipv6.write"),
     )  # fmt: skip
     return view.page(context, active="ipv6", crumbs=[Crumb("IPv6")])

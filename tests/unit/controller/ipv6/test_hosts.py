@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 from documents import BARE, READY, SERVICES_LEFT, tell
 from worlds import World
@@ -18,7 +20,10 @@ from controller.ingest.tables import Agent
 from controller.ipv6 import days, hosts, worklist
 from controller.ipv6.index import load_index
 from controller.ipv6.overview import read_overview
+from controller.ipv6.report import read_report, to_xlsx
+from controller.ipv6.report_page import as_html, as_pdf
 from controller.ipv6.subjects import judge_waiting, take_host
+from controller.ipv6.words import WORDS
 from controller.problems import NotFound
 
 INDEX = load_index()
@@ -211,3 +216,20 @@ def test_a_failure_is_one_finding_with_its_remedy_until_it_is_put_right(house: W
     tell(house, "bare", READY)
     worklist.record(house.runtime, INDEX)
     assert _marks(house) == set()
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "启用 IPv6"), ("en", "enable-IPv6 plan")])
+def test_the_report_is_one_data_set_as_workbook_page_and_pdf(
+    house: World, language: str, words: str
+) -> None:
+    with house.runtime.database.read() as session:
+        report = read_report(session, CITY, INDEX, house.clock[0], language)
+    page = as_html(report)
+    assert words in page
+    assert "机bare" in page
+    assert "机other" not in page, "it never told anything"
+    assert as_pdf(report).startswith(b"%PDF")
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(report)))
+    hosts_sheet = book[WORDS[language]["hosts"]]
+    rows = {row[0]: row for row in hosts_sheet.iter_rows(min_row=2, values_only=True)}
+    assert (rows["bare"][5], rows["ready"][5], rows["other"][5]) == (0, 100, None)
