@@ -14,7 +14,7 @@ from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
 from controller.ipv6 import nightly as ipv6_nightly
 from controller.moves.edge_documents import purge_edges
-from controller.network import assign, reach_assign, traps
+from controller.network import assign, reach_assign, traps, upkeep
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
@@ -134,6 +134,11 @@ def _balance_pollers(runtime: Runtime) -> None:
     assign.balance(runtime)
 
 
+def _purge_network(runtime: Runtime) -> None:
+    with runtime.database.write() as session:
+        upkeep.purge(session, runtime.now())
+
+
 def _expire_tasks(runtime: Runtime) -> None:
     with runtime.database.write() as session:
         agent_tasks.expire(session, runtime.now())
@@ -164,6 +169,7 @@ JOBS = (
     Job("notices", "upkeep", _tend_notices, timedelta(minutes=10)),
     Job("messages", "messages", _send_messages, timedelta(seconds=5)),
     Job("pollers", "pollers", _balance_pollers, timedelta(seconds=10)),
+    Job("network registers", "upkeep", _purge_network, at=NIGHT),
     Job("agent tasks", "upkeep", _expire_tasks, timedelta(minutes=5)),
     Job("readiness runs", "readiness", _carry_out_runs, timedelta(seconds=1)),
     Job("readiness", "upkeep", _tend_readiness, timedelta(minutes=10)),

@@ -17,12 +17,18 @@ from controller.ingest.tables import Agent
 from controller.ingest.tasks import get_task
 from controller.inventory.tables import Holding, Resource, Site
 from controller.inventory.units import find_unit
-from controller.network import assign, credentials, device_edit, discovery, intake
+from controller.network import assign, credentials, device_edit, discovery, intake, upkeep
 from controller.network.credentials import NewCredential, sealer_of
 from controller.network.device_edit import DeviceChange, NewDevice
 from controller.network.device_import import DEVICES
 from controller.network.devices import device_detail, find_device, list_devices
-from controller.network.tables import Device, DevicePoller, DeviceProposal, ScanRange
+from controller.network.tables import (
+    Device,
+    DevicePoller,
+    DevicePort,
+    DeviceProposal,
+    ScanRange,
+)
 from controller.problems import NotFound, Problem
 from controller.runtime import Runtime
 from controller.settings import Settings
@@ -326,6 +332,33 @@ def test_an_agent_that_never_polled_a_device_says_nothing_of_it(gear: Runtime) -
     add_poller(gear.database, "p1", "主中心")
     with gear.database.write() as session, pytest.raises(ValueError, match="never polled"):
         tell(session, "p1", "device_facts", NOW, device=_core(session), poll=POLL)
+
+
+def test_what_is_long_over_is_forgotten_and_what_is_not_stays(
+    gear: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_poller(gear.database, "p1", "主中心")
+    assign.balance(gear)
+    monkeypatch.setattr(upkeep, "MOST_GONE", 2)
+    with gear.database.write() as session:
+        core = session.exec(select(Device.id).order_by(col(Device.id))).first() or 0
+        for days, agent in ((100, "p1"), (10, "p1")):
+            session.add(
+                DevicePoller(device_id=core, agent_id=agent, since=NOW - timedelta(days=200),
+                             until=NOW - timedelta(days=days))
+            )  # fmt: skip
+        for number, days in enumerate((500, 30, 20, 10)):
+            session.add(
+                DevicePort(device_id=core, instance=f"port:veth{number}", if_index=number,
+                           seen=NOW, gone=NOW - timedelta(days=days))
+            )  # fmt: skip
+        session.add(DevicePort(device_id=core, instance="port:eth0", if_index=9, seen=NOW))
+        session.flush()
+        assert upkeep.purge(session, NOW) == 3
+        left = session.exec(select(DevicePort.instance).order_by(DevicePort.instance)).all()
+        assert left == ["port:eth0", "port:veth2", "port:veth3"]
+        ended = session.exec(select(DevicePoller).where(col(DevicePoller.until).is_not(None))).all()
+        assert [NOW - row.until for row in ended if row.until] == [timedelta(days=10)]
 
 
 # ---- discovery
