@@ -28,7 +28,7 @@ MOVE_LISTS = [
     "/api/v1/moves/graph?by=system",
     "/api/v1/moves/graph?by=unit",
     "/api/v1/moves/links",
-    "/api/v1/moves/links?text=10.77.0.2",
+    "/api/v1/moves/links?text=10.177.0.2",
     "/api/v1/moves/links?format=csv",
     "/api/v1/moves/plans",
     "/api/v1/moves/plans/1",
@@ -36,7 +36,7 @@ MOVE_LISTS = [
 ]
 
 PLAN = (
-    "主机,网卡,现IP,IPv4地址,掩码,网关\nvm-A,eth0,10.77.0.1/24,10.66.9.9,24,10.66.9.1\n"
+    "主机,网卡,现IP,IPv4地址,掩码,网关\nvm-A,eth0,10.177.0.1/24,10.66.9.9,24,10.66.9.1\n"
 ).encode()
 NETWORKS = "编码,名称,单位,处置\naudited-import,导入的专网,A,保留\n".encode()
 
@@ -46,7 +46,7 @@ def furnish_moves(session: Session, now: datetime) -> None:
     units' machines talk to each other and to an address of each other's network."""
     for number, code in ((1, "A"), (2, "B")):
         machine = session.get_one(Resource, number)
-        machine.ip = f"10.77.0.{number}"
+        machine.ip = f"10.177.0.{number}"
         session.add(machine)
         network = MoveNetwork(
             id=number, code=f"net-{code}", name=f"专网 net-{code}", unit_id=number,
@@ -66,22 +66,22 @@ def furnish_moves(session: Session, now: datetime) -> None:
             session.add(MoveStep(project_id=number, step=step, state=state))
         other = 3 - number
         edges = [
-            ["out", "tcp", f"10.77.0.{other}", 5432, "app", 3, 1],
+            ["out", "tcp", f"10.177.0.{other}", 5432, "app", 3, 1],
             ["out", "tcp", f"172.30.{other}.9", 80, "app", 3, 1],
         ]
         take_edges(session, number, {"edges": edges}, now, now)
     # A's plan, with a permit towards B's machine: A learns that it is another unit's, no more.
     end_a = {"source": "10.66.0.1", "source_name": "vm-A", "source_unit": "", "source_system": "",
              "source_own": True, "source_known": True}  # fmt: skip
-    end_b = {"target": "10.77.0.2", "target_name": "vm-B", "target_unit": "单位B",
+    end_b = {"target": "10.177.0.2", "target_name": "vm-B", "target_unit": "单位B",
              "target_system": "系统B", "target_own": False, "target_known": True}  # fmt: skip
     permit = {"protocol": "tcp", "port": 80, "use": "", "days": 1, "last": "", "note": "",
               "known": True}  # fmt: skip
     host = dict.fromkeys(("name", "system", "gateway", "address6", "gateway6", "search",
                           "dns_probe", "note", "unit"), "")  # fmt: skip
     host |= {"code": "vm-A", "row": 2, "wave": 1, "interface": "eth0", "mtu": None, "vlan": None,
-             "old_address": "10.77.0.1/24", "address": "10.66.0.1/24", "dns": [], "ntp": [],
-             "routes": [], "edges": [{"peer": "10.77.0.2", "port": 80}]}  # fmt: skip
+             "old_address": "10.177.0.1/24", "address": "10.66.0.1/24", "dns": [], "ntp": [],
+             "routes": [], "edges": [{"peer": "10.177.0.2", "port": 80}]}  # fmt: skip
     session.add(
         MovePlan(
             id=1, project_id=1, unit_id=1, file_name="plan.xlsx", sha256="0" * 64,
