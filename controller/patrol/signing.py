@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from controller.access import audit
 from controller.access.principal import Principal
@@ -42,6 +42,14 @@ class Step:
     ok: bool
 
 
+def find_drill(session: Session, title: str, started: datetime) -> int | None:
+    """The run of a drill of this name that began then; None where there is none."""
+    rows = session.exec(
+        select(PatrolRun).where(col(PatrolRun.plan) == DRILL, col(PatrolRun.started) == started)
+    )
+    return next((row.id for row in rows if row.definition.get("title_zh") == title), None)
+
+
 def record_drill(
     session: Session,
     by: Principal,
@@ -56,10 +64,14 @@ def record_drill(
 ) -> int:
     """Writes a drill down as a run that is done; its score is the share of steps that went well.
 
-    Gives the run's id. Raises Problem 422 for one that ended before it began or in the future.
+    Gives the run's id. Raises Problem 422 for one that ended before it began or in the future, 409
+    for one of this name and beginning that is written down already.
     """
     if not started <= finished <= by.at:
         raise Problem(422, "wrong times", "a drill ends after it began, and before now")
+    again = find_drill(session, title, started)
+    if again is not None:
+        raise Problem(409, "written down already", f"run {again} is a drill of this name and time")
     passed = sum(step.ok for step in steps)
     run = PatrolRun(
         plan=DRILL,

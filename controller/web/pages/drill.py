@@ -71,8 +71,12 @@ async def write_down(view: Runner, request: Request) -> Response:
     if not problems:
         try:
             number = _record(view, filled)
-        except Problem:
-            problems = [_("结束时间须晚于开始时间，且不晚于现在。")]
+        except Problem as problem:
+            problems = [
+                _("同一名称和开始时间的演练已登记过。")
+                if problem.status == 409
+                else _("结束时间须晚于开始时间，且不晚于现在。")
+            ]
         else:
             return render.go(f"/patrol/runs/{number}", Flash("good", _("演练已登记。")))
     page = DrillPage(**{**vars(filled), "problems": problems})

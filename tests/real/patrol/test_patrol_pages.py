@@ -157,6 +157,8 @@ def test_a_drill_is_written_down_in_the_browser_and_becomes_a_run(console: Conso
         page = text(client.get(made.headers["location"]))
         for said in ("分中心断电演练", "王一、李二", "50", "切换到备用线路", "补齐备用线路"):
             assert said in page
+        again = client.post("/patrol/drills", data=filled)  # the button was clicked twice
+        assert (again.status_code, "已登记过" in again.text) == (422, True)
         for wrong, word in (
             ({"finished": "2026-03-01T08:00"}, "结束时间须晚于开始时间"),
             ({"finished": "2099-03-01T08:00"}, "结束时间须晚于开始时间"),
