@@ -37,8 +37,9 @@ def measure(step: int = STEP) -> dict[str, float]:
     series = hourly(archive())
     hot = {name for name, values in series.items() if is_hot(values)}
     figures: dict[str, float] = {"machines": len(series), "hot_machines": len(hot)}
+    tested = {key: back_test(values, step) for key, values in sorted(series.items())}
     for name, chosen in (("all", set(series)), ("hot", hot)):
-        errors = back_test({key: series[key] for key in sorted(chosen)}, step)
+        errors = _together([tested[key] for key in sorted(chosen)])
         best = min(error for key, error in errors.items() if key != "ours")
         figures |= {f"{name}_error": errors["ours"], f"{name}_naive_error": best}
         figures[f"{name}_ratio"] = errors["ours"] / best
@@ -77,16 +78,21 @@ def is_hot(values: Floats) -> bool:
     return bool(values.std() > 2 or values.mean() > 10)
 
 
-def back_test(series: dict[str, Floats], step: int = STEP) -> dict[str, float]:
-    """Mean absolute error of each forecast over all origins and machines, in points of CPU."""
+def back_test(values: Floats, step: int = STEP) -> dict[str, list[float]]:
+    """Absolute errors of each forecast of one machine, in points of CPU: a mean an origin."""
     errors: dict[str, list[float]] = {}
-    for values in series.values():
-        for end in range(FIRST, len(values) - WEEK + 1, step):
-            truth, known = values[end : end + WEEK], values[:end]
-            made = {**naive_forecasts(known, WEEK), "ours": predict(known, WEEK)}
-            for name, ahead in made.items():
-                errors.setdefault(name, []).append(float(np.abs(truth - ahead).mean()))
-    return {name: float(np.mean(found)) for name, found in errors.items()}
+    for end in range(FIRST, len(values) - WEEK + 1, step):
+        truth, known = values[end : end + WEEK], values[:end]
+        made = {**naive_forecasts(known, WEEK), "ours": predict(known, WEEK)}
+        for name, ahead in made.items():
+            errors.setdefault(name, []).append(float(np.abs(truth - ahead).mean()))
+    return errors
+
+
+def _together(tested: list[dict[str, list[float]]]) -> dict[str, float]:
+    """Means over all origins of all machines."""
+    names = tested[0] if tested else {}
+    return {name: float(np.mean([e for one in tested for e in one[name]])) for name in names}
 
 
 def intervals(series: dict[str, Floats], hot: set[str]) -> dict[str, float]:
