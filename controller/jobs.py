@@ -12,9 +12,10 @@ from controller.access import sessions, tokens, users
 from controller.forecasts import compute as forecasts
 from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
+from controller.inventory.lock import lock_registers
 from controller.ipv6 import nightly as ipv6_nightly
 from controller.moves.edge_documents import purge_edges
-from controller.network import assign, reach_assign, traps, upkeep
+from controller.network import assign, merges, reach_assign, traps, upkeep
 from controller.notices import clock as notices_clock
 from controller.notices import deliver as notices_deliver
 from controller.patrol import schedule
@@ -100,6 +101,12 @@ def _tend_notices(runtime: Runtime) -> None:
     notices_clock.tick(runtime)
 
 
+def _follow_merges(runtime: Runtime) -> None:
+    with runtime.database.write() as session:
+        lock_registers(session)
+        merges.follow_merges(session, runtime.now())
+
+
 def _tidy_traps(runtime: Runtime) -> None:
     with runtime.database.write() as session:
         traps.tidy(session, runtime.now())
@@ -158,6 +165,7 @@ JOBS = (
     Job("recompute", "rollup", _recompute, timedelta(seconds=2)),
     Job("patrol", "patrol", _patrol, timedelta(seconds=30)),
     Job("points", "upkeep", _assign_points, timedelta(seconds=20)),
+    Job("merged units", "upkeep", _follow_merges, timedelta(minutes=10)),
     Job("traps", "upkeep", _tidy_traps, timedelta(minutes=15)),
     Job("retention", "upkeep", _expire, at=NIGHT),
     Job("merge", "upkeep", _merge, at=NIGHT),
