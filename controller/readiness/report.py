@@ -33,6 +33,10 @@ MOST_PRINTED = 60
 """Hosts with profiles on paper, those with most blockers first; the workbook holds all."""
 
 
+SUBJECTS_PRINTED = 3
+"""Of one rule on one host; the workbook holds all."""
+
+
 @dataclass(frozen=True)
 class ReportData:
     """Everything the report says. ``run`` is None where it tells of what stands now."""
@@ -145,7 +149,8 @@ class Shown:
     judgement: Judgement
     verdict: str
     share: float | None
-    problems: list[tuple[Result, Rule]]
+    problems: list[tuple[Rule, str, int, list[Result]]]
+    """A rule with the letter of its gravest result, how many there are, and the first few."""
     unchecked: list[tuple[str, list[str]]]
     """Reason and the rules."""
     accepted: int
@@ -163,10 +168,23 @@ def _shown(judgement: Judgement, rules: dict[str, Rule]) -> Shown:
         judgement,
         judgement.verdict.value,
         coverage(judgement.results),
-        [(it, rules[it.rule]) for it in failed if not it.waiver and it.severity in order[:3]],
+        _by_rule([it for it in failed if not it.waiver and it.severity in order[:3]], rules),
         sorted(groups.items(), key=lambda pair: -len(pair[1])),
         sum(bool(it.waiver) for it in failed),
     )
+
+
+def _by_rule(
+    failed: list[Result], rules: dict[str, Rule]
+) -> list[tuple[Rule, str, int, list[Result]]]:
+    """One line a rule: a host may fail one in a hundred places, which the workbook lists."""
+    groups: dict[str, list[Result]] = {}
+    for it in failed:
+        groups.setdefault(it.rule, []).append(it)
+    return [
+        (rules[name], same[0].severity.value, len(same), same[:SUBJECTS_PRINTED])
+        for name, same in groups.items()
+    ]
 
 
 def _html(data: ReportData) -> str:
