@@ -14,6 +14,7 @@ from controller.patrol.checks import (
     policies,
     sites,
     sustained,
+    unusual,
 )
 from controller.patrol.look import Found, Look
 from controller.patrol.plans import Check
@@ -31,6 +32,7 @@ LOOKERS: dict[str, Looker] = {
     "data_none": data.none,
     "data_gap": data.gap,
     "sustained": sustained.sustained,
+    "unusual_day": unusual.day,
     "disk_level": disks.level,
     "disk_forecast": disks.forecast,
     "policy_class": policies.classes,

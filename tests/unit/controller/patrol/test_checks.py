@@ -324,6 +324,19 @@ def test_failing_jobs_and_lagging_rollups_are_the_controllers_own_findings(one: 
     assert (found.severity, found.unit_id, found.detail["error"]) == ("major", None, "disk full")
 
 
+def test_a_machine_unlike_the_weeks_before_is_a_hint_and_costs_no_points(one: City) -> None:
+    one.host("vm-2")
+    one.hourly("vm-1", 29, cpu_used_pct=[10.0] * 28 + [70.0])
+    one.hourly("vm-2", 29, cpu_used_pct=[10.0, 12.0] * 14 + [11.0])
+    done = one.patrol()
+    found = one.findings()
+    assert ("cpu.unusual", "vm-2") not in found
+    hint = found["cpu.unusual", "vm-1"]
+    assert (hint.severity, hint.detail["usual"]) == ("info", 10.0)
+    part = next(each for each in done.formula["parts"] if each["check"] == "cpu.unusual")
+    assert part["deduction"] == 0
+
+
 def site(one: City, scores: list[float | None], ends_in: float | None = None) -> None:
     """A website of A with a reading a day from one vantage point, the newest two hours ago."""
     with one.runtime.database.write() as session:
