@@ -39,6 +39,7 @@ THEIRS = [
     "/api/v1/ipv6/sites/site-{x}",
     *MOVE_THEIRS,
     "/api/v1/ipv6/hosts/vm-{x}",
+    "/api/v1/ipv6/devices/dev-{x}",
     "/api/v1/ipv6/hosts?unit={x}",
     "/api/v1/ipv6/units/{x}",
     "/api/v1/ipv6/traffic?unit={x}",
@@ -309,6 +310,7 @@ THEIR_PAGES = [
     "/resources/vm-{x}",
     "/ipv6/sites/site-{x}",
     "/ipv6/hosts/vm-{x}",
+    "/ipv6/devices/dev-{x}",
     "/ipv6/units/{x}",
 ]
 
