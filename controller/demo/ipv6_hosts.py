@@ -32,12 +32,13 @@ def furnish(api: Api, data: Path, vms: list[Vm], end: datetime) -> str:
     chance = random.Random(SEED)  # noqa: S311 -- invented data, not a secret
     told = 0
     with open_database(data) as runtime, runtime.database.write() as session:
-        ids = dict(session.exec(select(col(Resource.code), col(Resource.id))))
+        found = session.exec(select(col(Resource.code), col(Resource.id))).all()
+        ids = {code: number or 0 for code, number in found}
         for vm in vms:
             if vm.unit in TELLING and vm.code in ids:
                 body = _document(chance, vm, TELLING[vm.unit])
                 at = end - timedelta(minutes=chance.randrange(3, 50))
-                put_document(session, HOST, ids[vm.code] or 0, body, at, "demo")
+                put_document(session, HOST, ids[vm.code], body, at, "demo")
                 told += 1
     rows = [{"site": site[0], "score": 55 + 12 * n} for n, site in enumerate(SITES)]
     known = {each["code"] for each in api.items("/api/v1/ipv6/sites")}
