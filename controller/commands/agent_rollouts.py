@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands.client import PROBLEMS, Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.client import PROBLEMS, Ca, Data, Url, open_api
 from controller.commands.terminal import plain, show
-
-POLL_SECONDS = 1.0
-LOOKING_S = 180
-"""How long to wait for the look at the hosts after an abnormal end."""
-BUSY = ("queued", "running")
-OPEN = ("waiting", "running", "unknown")
+from controller.commands.watching import check_form, readiness_project, watch
 
 Form = Annotated[str, typer.Option("--format", help="table or json")]
 
@@ -28,7 +20,7 @@ def list_bundles(form: Form = "table", url: Url = "", data: Data = None, ca: Ca 
 
     Example: yunxun agent bundles
     """
-    _check(form)
+    check_form(form)
     with open_api(url, data, ca) as api:
         found = api.get("/api/v1/rollouts/bundles")
     if form == "json":
@@ -63,13 +55,13 @@ def roll_out(
 
     Example: yunxun agent rollout yunxun-agent-0.1.0+0dec36f3-x86_64 --login 信创改造一批
     """
-    _check(form)
+    check_form(form)
     with open_api(url, data, ca) as api:
-        body = {"bundle": bundle, "project": _project(api, project), "hosts": host or [],
+        body = {"bundle": bundle, "project": readiness_project(api, project), "hosts": host or [],
                 "wait_s": heartbeat}  # fmt: skip
         told = api.post("/api/v1/rollouts", body)
         if wait:
-            told = _watch(api, told["run"]["id"])
+            told = watch(api, f"/api/v1/rollouts/{told['run']['id']}", _line)
     _show(told, form)
     if wait and any(it["state"] != "upgraded" for it in told["items"]):
         raise typer.Exit(PROBLEMS)
@@ -86,7 +78,7 @@ def list_rollouts(
 
     Example: yunxun agent rollouts 41
     """
-    _check(form)
+    check_form(form)
     with open_api(url, data, ca) as api:
         if number is not None:
             _show(api.get(f"/api/v1/rollouts/{number}"), form)
@@ -105,43 +97,8 @@ def list_rollouts(
     show(table)
 
 
-def _check(form: str) -> None:
-    if form not in ("table", "json"):
-        raise CommandError(f"--format {form}: there are table and json")
-
-
-def _project(api: Api, wanted: str) -> int:
-    if wanted.isdecimal():
-        return int(wanted)
-    found = [it for it in api.items("/api/v1/readiness/projects") if it["name"] == wanted]
-    if len(found) != 1:
-        raise CommandError(f"--login {wanted}: {len(found)} readiness projects bear this name")
-    return int(found[0]["id"])
-
-
-def _watch(api: Api, number: int) -> dict[str, Any]:
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        transient=True, disable=not sys.stderr.isatty(),
-    )  # fmt: skip
-    over: float | None = None
-    said = ""
-    with bar:
-        task = bar.add_task("", total=None)
-        while True:
-            told: dict[str, Any] = api.get(f"/api/v1/rollouts/{number}")
-            left = [it for it in told["items"] if it["state"] in OPEN]
-            line = f"{told['run']['state']}  {_counts(told['run']['by_state'])}"
-            done = len(told["items"]) - len(left)
-            bar.update(task, total=len(told["items"]), completed=done, description=line)
-            if bar.disable and line != said:
-                said = line
-                print(line, file=sys.stderr)
-            if told["run"]["state"] not in BUSY:
-                over = over or time.monotonic()
-                if not left or time.monotonic() - over > LOOKING_S:
-                    return told
-            time.sleep(POLL_SECONDS)
+def _line(told: dict[str, Any]) -> str:
+    return f"{told['run']['state']}  {_counts(told['run']['by_state'])}"
 
 
 def _counts(by_state: dict[str, int]) -> str:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from controller.commands.client import PROBLEMS, Api, Ca, CommandError, Data, Url, open_api
+from controller.commands.client import PROBLEMS, Ca, Data, Url, open_api
 from controller.commands.language import chinese
 from controller.commands.terminal import plain, show
+from controller.commands.watching import check_form, readiness_project, watch
 
-POLL_SECONDS = 1.0
-BUSY = ("queued", "running")
-OPEN = ("waiting", "running", "unknown", "armed")
-"""Hosts of which the end is still to come, or to be read."""
-LOOKING_S = 180
-"""How long to wait for the look at the hosts after an abnormal end."""
 WORDS = {
     "waiting": "等待", "running": "进行中", "untouched": "未变更", "armed": "试运行中",
     "confirmed": "已割接", "rolled_back": "已回退", "rollback_unverified": "回退待核实",
@@ -53,15 +45,16 @@ def run(
 
     Example: yunxun cutover run 7 --login 市交通运输局迁网 --wave 1
     """
-    _check(form)
+    check_form(form)
     with open_api(url, data, ca) as api:
         body = {
-            "plan": plan, "project": _project(api, project), "wave": wave, "hosts": host or [],
+            "plan": plan, "project": readiness_project(api, project), "wave": wave,
+            "hosts": host or [],
             "deadline_s": deadline,
         }  # fmt: skip
         told = api.post("/api/v1/cutovers", body)
         if wait:
-            told = _watch(api, told["run"]["id"])
+            told = watch(api, f"/api/v1/cutovers/{told['run']['id']}", _line)
     _end(told, form, "confirmed" if wait else "")
 
 
@@ -77,7 +70,7 @@ def status(
 
     Example: yunxun cutover status 31
     """
-    _check(form)
+    check_form(form)
     with open_api(url, data, ca) as api:
         if number is not None:
             _end(api.get(f"/api/v1/cutovers/{number}"), form, "")
@@ -113,11 +106,11 @@ def rollback(
 
     Example: yunxun cutover rollback 31
     """
-    _check(form)
+    check_form(form)
     with open_api(url, data, ca) as api:
         told = api.post(f"/api/v1/cutovers/{number}/rollback")
         if wait:
-            told = _watch(api, told["run"]["id"])
+            told = watch(api, f"/api/v1/cutovers/{told['run']['id']}", _line)
     _end(told, form, "back" if wait else "")
 
 
@@ -130,45 +123,6 @@ def cancel(number: Run, url: Url = "", data: Data = None, ca: Ca = None) -> None
         api.get(f"/api/v1/cutovers/{number}")
         api.post(f"/api/v1/readiness/runs/{number}/cancel")
     print(f"run {number} stops before its next stage; 'yunxun cutover status {number}' says where")
-
-
-def _check(form: str) -> None:
-    if form not in ("table", "json"):
-        raise CommandError(f"--format {form}: there are table and json")
-
-
-def _project(api: Api, wanted: str) -> int:
-    if wanted.isdecimal():
-        return int(wanted)
-    found = [it for it in api.items("/api/v1/readiness/projects") if it["name"] == wanted]
-    if len(found) != 1:
-        raise CommandError(f"--login {wanted}: {len(found)} readiness projects bear this name")
-    return int(found[0]["id"])
-
-
-def _watch(api: Api, number: int) -> dict[str, Any]:
-    """The cut-over when every host's end is read, or nothing more comes."""
-    told: dict[str, Any] = api.get(f"/api/v1/cutovers/{number}")
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        transient=True, disable=not sys.stderr.isatty(),
-    )  # fmt: skip
-    over: float | None = None
-    said = ""
-    with bar:
-        task = bar.add_task("", total=told["run"]["hosts"])
-        while True:
-            told = api.get(f"/api/v1/cutovers/{number}")
-            open_ = [it for it in told["items"] if it["state"] in OPEN]
-            bar.update(task, completed=len(told["items"]) - len(open_), description=_line(told))
-            if bar.disable and _line(told) != said:
-                said = _line(told)
-                print(said, file=sys.stderr)
-            if told["run"]["state"] not in BUSY:
-                over = over or time.monotonic()
-                if not open_ or time.monotonic() - over > LOOKING_S:
-                    return told
-            time.sleep(POLL_SECONDS)
 
 
 def _line(told: dict[str, Any]) -> str:
