@@ -274,6 +274,16 @@ def test_the_city_sees_both(house: House) -> None:
 
 
 PAGES = [
+    "/readiness",
+    "/readiness?closed=1",
+    "/readiness/adaptation",
+    "/readiness/products",
+    "/readiness/projects/1",
+    "/readiness/projects/1/grid?show=all",
+    "/readiness/projects/1/hosts",
+    "/readiness/projects/1/runs",
+    "/readiness/projects/1/waivers",
+    "/readiness/runs/1",
     "/cutovers",
     "/agents/rollouts",
     "/idle",
@@ -335,6 +345,24 @@ def test_no_page_shows_anything_of_anothers(browser: httpx.Client, path: str) ->
     page = browser.get(path, follow_redirects=True)
     assert page.status_code == 200, page.text
     assert not [canary for canary in CANARIES if canary in page.text]
+
+
+READINESS_PAGES = [
+    "/readiness/projects/{n}",
+    "/readiness/projects/{n}/grid",
+    "/readiness/projects/{n}/hosts",
+    "/readiness/projects/{n}/runs",
+    "/readiness/projects/{n}/waivers",
+    "/readiness/projects/{n}/settings",
+    "/readiness/runs/{n}",
+    "/readiness/runs/{n}/progress",
+]
+
+
+@pytest.mark.parametrize("path", READINESS_PAGES)
+def test_anothers_readiness_page_is_not_there(browser: httpx.Client, path: str) -> None:
+    assert browser.get(path.format(n=2)).status_code == 404
+    assert browser.get(path.format(n=1)).status_code == 200
 
 
 @pytest.mark.parametrize("path", THEIR_PAGES)
