@@ -154,7 +154,8 @@ def list_tasks(
     task_id: int | None = None,
     limit: int = 200,
 ) -> list[TaskView]:
-    """Tasks of the agents in scope, newest first."""
+    """Tasks of the agents in scope, newest first. What a task is about may be of other units than
+    its agent's (sites, ranges): body and result are for those who may see everything."""
     statement = select(AgentTask, col(Agent.name)).join(
         Agent, col(Agent.id) == col(AgentTask.agent_id)
     )
@@ -168,9 +169,15 @@ def list_tasks(
             statement = statement.where(column == value)
     statement = scope.limit(statement, col(Agent.unit_id))
     statement = statement.order_by(col(AgentTask.id).desc()).limit(limit)
-    names = TaskView.model_fields.keys() - {"agent_name"}
+    names = TaskView.model_fields.keys() - {"agent_name", "body", "result"}
+    whole = scope.everything
     return [
-        TaskView(agent_name=name, **{field: getattr(task, field) for field in names})
+        TaskView(
+            agent_name=name,
+            body=task.body if whole else {},
+            result=task.result if whole else None,
+            **{field: getattr(task, field) for field in names},
+        )
         for task, name in session.execute(statement)
     ]
 

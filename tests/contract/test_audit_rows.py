@@ -35,7 +35,7 @@ ALLOCATIONS = "申请单号,单位,申请CPU,批复CPU\nZY-1,A,8,4\n".encode()
 POOLS = "编码,名称,站点,架构,CPU总量\np,池,市中心,x86,64\n".encode()
 LINES = "电路编号,运营商,单位,带宽\nL-9,电信,A,1G\n".encode()
 POINTS = "编码,层级,单位,地址\nap-9,市级,A,10.9.9.9\n".encode()
-DEVICES = "管理地址,单位,名称\n10.77.0.2,A,设备\n".encode()
+DEVICES = "管理地址,单位,名称\n10.203.0.2,A,设备\n".encode()
 CREDENTIAL = {"name": "audited", "community": "secret-of-test"}
 SAMPLES = b"resource,time,cpu_used_pct\nvm-A,2026-11-01T00:00:00+08:00,12.5\n"
 
@@ -115,7 +115,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         "ops",
         lambda c: c.post(
             "/api/v1/network/devices",
-            json={"address": "10.77.0.1", "unit": "A", "code": "dev-audited"},
+            json={"address": "10.203.0.1", "unit": "A", "code": "dev-audited"},
         ),
     ),
     ("PATCH", "/api/v1/network/devices/{code}"): (
@@ -138,7 +138,7 @@ WRITES: dict[tuple[str, str], tuple[str, Call]] = {
         "ops",
         lambda c: c.post(
             "/api/v1/network/discoveries",
-            json={"range": "10.77.0.0/30", "credentials": ["audited"], "agent": "agent-audited"},
+            json={"range": "10.203.0.0/30", "credentials": ["audited"], "agent": "agent-audited"},
         ),
     ),
     ("DELETE", "/api/v1/network/scan-ranges/{range_id}"): (
@@ -497,7 +497,7 @@ def _range() -> dict[str, str]:
     """A range that may be scanned now."""
     now = HOUSE[0].runtime.now()
     until = (now + timedelta(hours=1)).isoformat()
-    return {"cidr": "10.77.0.0/24", "since": now.isoformat(), "until": until}
+    return {"cidr": "10.203.0.0/24", "since": now.isoformat(), "until": until}
 
 
 def _task(client: httpx.Client) -> int:
@@ -560,7 +560,7 @@ def subjects(house: House) -> None:
         )
         session.add(Resource(id=900, code="vm-idle", name="idle", ip="10.0.0.9", created=now))
         session.add_all(
-            [DeviceProposal(id=n, address=f"10.77.0.{n + 10}", found=now) for n in (1, 2)]
+            [DeviceProposal(id=n, address=f"10.203.0.{n + 10}", found=now) for n in (1, 2)]
         )
         session.flush()
         session.add(Holding(resource_id=900, since=now.replace(year=2025), unit_id=1, vcpu=1))

@@ -16,7 +16,7 @@ from agent.http1 import Client
 from agent.tasks import Tasks
 from collectors import records
 from collectors.records import BatchId, Document
-from controller.access.scope import CITY
+from controller.access.scope import CITY, Scope
 from controller.ingest import documents, downlink, set_aside, tasks
 from controller.ingest.documents import Delivery, DocumentKind, kinds_of
 from controller.ingest.downlink import AssignmentKind, Downlink
@@ -286,3 +286,19 @@ def test_an_unknown_kind_of_task_is_not_made(server: tuple[IngestServer, Identit
     with controller.database.read() as session:
         kinds = session.exec(select(col(AgentTask.kind))).all()
     assert "shell" not in kinds
+
+
+def test_a_units_reader_sees_that_a_task_is_and_not_what_it_is_about(runtime: Runtime) -> None:
+    (agent,) = make_agents(runtime.database, 1)
+    change(runtime, agent.id, roles="poller")
+    with runtime.database.write() as session:
+        row = session.get(Agent, agent.id)
+        assert row is not None
+        task = tasks.create_task(session, row, SCAN, {"site": "another's"}, "ops", utc_now())
+        task.result = {"site": "another's"}
+        session.add(task)
+    with runtime.database.read() as session:
+        (own,) = tasks.list_tasks(session, Scope(frozenset({1})))
+        (whole,) = tasks.list_tasks(session, CITY)
+    assert (own.kind, own.state, own.body, own.result) == ("scan", "waiting", {}, None)
+    assert whole.body == {"site": "another's"}
