@@ -11,11 +11,11 @@ from fastapi.responses import Response
 
 from controller.analysis.ipv6 import Index
 from controller.inventory.model import UnitView
+from controller.inventory.resources import unit_names
 from controller.inventory.units import list_units
 from controller.ipv6 import gear, hosts
 from controller.ipv6.api import index_of
 from controller.ipv6.devices import list_gear
-from controller.ipv6.hosts import unit_codes
 from controller.ipv6.model import DeviceDetail, HostDetail, HostView, IndicatorView, UnitDetail
 from controller.ipv6.readiness import Subject
 from controller.ipv6.views import title
@@ -229,11 +229,12 @@ def devices_page(view: Ipv6View) -> Response:
     index = index_of(view.runtime)
     with view.runtime.database.read() as session:
         found = list_gear(session, view.scope, index, view.now)
-        codes = unit_codes(session)
+        owners = {each.unit_id for each in found if each.unit_id is not None}
+        names = unit_names(session, owners, view.now)
     wanted = text.casefold()
     found = [each for each in found if wanted in f"{each.code} {each.name}".casefold()]
     table = listing(
-        view, "/ipv6/devices", found, _gear_columns(view, index, codes), {"text": text}, "score"
+        view, "/ipv6/devices", found, _gear_columns(view, index, names), {"text": text}, "score"
     )
     if isinstance(table, Response):
         return table
@@ -241,7 +242,7 @@ def devices_page(view: Ipv6View) -> Response:
     return view.page(context, active="ipv6", crumbs=[Crumb("IPv6", "/ipv6"), Crumb(_("网络设备"))])
 
 
-def _gear_columns(view: View, index: Index, codes: dict[int, str]) -> Any:
+def _gear_columns(view: View, index: Index, names: dict[int, str]) -> Any:
     _ = view.text
 
     def state_of(device: Subject, code: str) -> Cell:
@@ -268,8 +269,8 @@ def _gear_columns(view: View, index: Index, codes: dict[int, str]) -> Any:
     return (
         (Head("name", _("设备")), lambda d: d.name,
          lambda d: Cell(d.name, f"/ipv6/devices/{quote(d.code, safe='')}", title=d.code)),
-        (Head("unit", _("单位")), lambda d: codes.get(d.unit_id, ""),
-         lambda d: Cell(codes.get(d.unit_id, ""))),
+        (Head("unit", _("单位")), lambda d: names.get(d.unit_id, ""),
+         lambda d: Cell(names.get(d.unit_id, ""))),
         (Head("score", _("得分")), lambda d: d.score, score),
         *(
             (Head("", title(each, view.language)), lambda _d: None,
