@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from sqlalchemy import select
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col
 
 from controller.access.scope import Scope
@@ -180,12 +181,16 @@ def keep_plan(
     session: Session, project: MoveProject, made: Made, *, file_name: str, sha256: str,
     days: int, by: str, now: datetime,
 ) -> MovePlan:  # fmt: skip
-    """Keeps a plan as a draft; drafts of the project before it are withdrawn by it."""
+    """Keeps a plan as a draft. It takes the place of the project's drafts: what was handed in once
+    stays as withdrawn, what never was is dropped, or every try would be kept for good."""
     if project.state != "open":
         raise Problem(409, "not open", f"project {project.code} is {project.state}")
     for draft in _of_project(session, project, ("draft", "refused")):
-        draft.state = "withdrawn"
-        session.add(draft)
+        if draft.submitted is None:
+            session.delete(draft)
+        else:
+            draft.state = "withdrawn"
+            session.add(draft)
     plan = MovePlan(
         project_id=project.id or 0, unit_id=project.unit_id, file_name=file_name[:200],
         sha256=sha256, digest=made.digest, at=now, by=by, edge_days=days, hosts=made.hosts,
@@ -309,9 +314,12 @@ def runnable(plan: MovePlan, now: datetime) -> str:
 def list_plans(
     session: Session, scope: Scope, *, project: str = "", state: str = ""
 ) -> list[tuple[MovePlan, str]]:
-    """Plans with their project's code, the newest first."""
+    """Plans with their project's code, the newest first; what is large in them is read
+    only where it is asked for."""
+    large: tuple[Any, ...] = (MovePlan.hosts, MovePlan.faults, MovePlan.acl, MovePlan.waves)
     statement = scope.limit(
         select(MovePlan, col(MoveProject.code))
+        .options(*(defer(each) for each in large))
         .join(MoveProject, col(MoveProject.id) == col(MovePlan.project_id))
         .order_by(col(MovePlan.id).desc()),
         MovePlan.unit_id,
