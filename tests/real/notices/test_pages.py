@@ -154,7 +154,7 @@ def test_a_link_opens_one_notice_only_and_not_for_ever(console: Console) -> None
         other = 1 if number != 1 else number + 1  # alone in its file, this notice is the first
         assert stranger.get(f"{link}/data/{other}").status_code == 404
         assert stranger.get(f"{link}/letter.pdf").content.startswith(b"%PDF")
-        assert stranger.get(f"{link}/files/1").status_code == 404
+        assert stranger.get(f"{link}/files/{other}").status_code == 404
         assert stranger.get(link[:-2] + "AA").status_code == 404
         assert stranger.get(f"/notices/{code}", follow_redirects=False).status_code in (303, 401)
         assert stranger.post(f"/notices/{code}/items/{number}/answer").status_code in (303, 401)
