@@ -26,6 +26,9 @@ def list_bundles(form: Form = "table", url: Url = "", data: Data = None, ca: Ca 
     if form == "json":
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return
+    if not found["items"]:
+        print("no agent lies ready: 'make agent-bundle', then dist/* into <data>/agent-bundles")
+        return
     table = Table("bundle", "arch", "glibc", "MB")
     table.add_column("", overflow="fold")
     for each in found["items"]:
@@ -86,6 +89,9 @@ def list_rollouts(
         found = api.get("/api/v1/rollouts", size=20)
     if form == "json":
         print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    if not found["items"]:
+        print("no roll-out yet; 'yunxun agent rollout BUNDLE --login PROJECT' starts one")
         return
     table = Table("run", "version", "state", "hosts", "project")
     table.add_column("", overflow="fold")

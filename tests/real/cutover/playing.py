@@ -40,10 +40,10 @@ def begin(
         "cutover_hosts": plans,
         "cutover_id": "w1",
         "cutover_dest": str(out / "journal"),
-        "cutover_deadline_s": 44,
+        "cutover_deadline_s": 60,
         "cutover_least_deadline_s": 10,
-        "cutover_reach_s": 25,
-        "cutover_verify_s": 18,
+        "cutover_reach_s": 45,
+        "cutover_verify_s": 22,
         **settings,
     }
     out.mkdir(exist_ok=True)
