@@ -124,6 +124,7 @@ class Town:
             f"{f'mount -t tmpfs -o size={self.opt_size} none /opt; ' if self.opt_size else ''}"
             f"for p in {' '.join(PYTHONS)}; do mount --bind /bin/false $p; done; "
             f"mount -t tmpfs none {HOME_OF_PYTHON}; "
+            f"mount -t tmpfs none {Path.home()}; "  # no login scripts of this machine
             f"/usr/sbin/sshd -E {host.folder}/sshd.log -f {config}; exec sleep 100000"
         )
         with (host.folder / "log").open("wb") as log:
