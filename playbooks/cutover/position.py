@@ -90,6 +90,8 @@ def _confirmed(told: Mapping[str, str], yes: set[str], at_new: bool) -> Position
 
 
 def _rolled_back(told: Mapping[str, str], yes: set[str]) -> Position:
+    if "changing" in yes:
+        return Position(IN_PROGRESS, "rolling back as soon as the change has ended", remaining_s=10)
     if "as_before" in yes:
         reason = told.get("apply_failed", "").strip()
         return Position(ROLLED_BACK, reason or "the earlier addresses and routes are back")

@@ -84,9 +84,11 @@ failed() {
 # Runs detached. Only the running system is changed; files follow after the confirmation.
 apply_now() {
   sleep 1 # the answer to the caller leaves first
-  [ -z "$(decision)" ] || exit 1
   watchdog_alive || exit 1
-  mark applying "backend=$(backend)" || exit 1
+  # First the mark, then the look: who rolls back looks at them the other way round, so that one of
+  # the two sees the other.
+  echo $$ >"$DIR/apply.pid" && mark applying "backend=$(backend)" || exit 1
+  [ -z "$(decision)" ] || exit 1
   restored_of=$(plan restore_of)
   if [ -n "$restored_of" ]; then
     # Going back from a confirmed cut-over: to what was saved before it.
@@ -192,7 +194,18 @@ restore_network() {
   sort "$from/network" | cmp -s - "$DIR/now.sorted"
 }
 
+# Another process that changes this host just now.
+changing() {
+  read -r pid 2>/dev/null <"$DIR/apply.pid" || return 1
+  [ "$pid" != $$ ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -Fq "$DIR/run.sh apply_now"
+}
+
 restore() {
+  tries=0
+  while changing && [ $tries -lt 30 ]; do
+    tries=$((tries + 1))
+    sleep 1
+  done
   log "restoring"
   rm -f "$DIR/restored"
   tries=0

@@ -12,6 +12,7 @@ where() {
   for name in applying applied restored persisted persist_by_hand; do
     say "$name=$(marked $name && say yes || say no)"
   done
+  say "changing=$(changing && say yes || say no)"
   for name in apply_failed restore_failed persist_failed; do
     marked $name && say "$name=$(sed 1d "$DIR/$name" | tr '\n' ' ')"
   done

@@ -27,6 +27,8 @@ DEAD = "watchdog=none\nremaining=0\napplying=yes\n"
         (BASE + NEW + "decision=confirmed\npersist_failed=ifcfg\n", "needs_hands"),
         (BASE + OLD + "decision=confirmed\npersisted=yes\n", "needs_hands"),
         (BASE + OLD + DEAD + "decision=rollback\nrestored=yes\n", "rolled_back"),
+        # Rolled back in the moment when the change began: it is not over yet.
+        (BASE + OLD + TRIAL + "decision=rollback\nrestored=yes\nchanging=yes\n", "in_progress"),
         # A disk too full for the mark: the addresses tell it.
         (BASE + OLD + DEAD + "decision=rollback\nrestored=no\n", "rolled_back"),
         (BASE + NEW + TRIAL + "decision=rollback\nrestored=no\n", "in_progress"),
