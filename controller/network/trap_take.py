@@ -24,6 +24,7 @@ from controller.inventory.tables import Holding, Resource, Zone
 from controller.network import gear_subjects as gear
 from controller.network.important import Importance, importance
 from controller.network.tables import Device, DeviceAddress, DevicePort
+from controller.network.trap_assign import ROLE
 from controller.network.trap_tables import TrapEvent, TrapSource
 
 MOST_TRAPS = 500
@@ -62,6 +63,9 @@ class _Effect:
 
 def take(session: Session, agent: Agent, document: Document, now: datetime) -> None:
     """Takes one document in. Raises ValueError for one that is none of ours."""
+    if not agent.holds(ROLE):
+        # Whoever may speak for any device's address could open and end others' findings.
+        raise ValueError(f"the agent does not hold the role {ROLE}")
     body = document.body
     traps = body.get("traps")
     if not isinstance(traps, list) or not all(isinstance(each, dict) for each in traps):

@@ -242,3 +242,14 @@ def test_nonsense_in_a_trap_is_survived(gear_town: Database) -> None:
     )  # fmt: skip
     with gear_town.read() as session:
         assert len(list_traps(session, CITY, NOW)) == 4
+
+
+def test_an_agent_that_is_no_poller_says_nothing_of_others_gear(gear_town: Database) -> None:
+    with gear_town.write() as session:
+        agent = session.get_one(Agent, "p1")
+        agent.roles = ""
+        trap = {"source": "10.1.0.1", "kind": "link_down", "about": "7", "values": {}}
+        with pytest.raises(ValueError, match="role poller"):
+            trap_take.take(session, agent, Document("traps", 0, {"traps": [trap]}), NOW)
+        assert not session.execute(select(Finding)).all()
+        assert not session.execute(select(TrapEvent)).all()
