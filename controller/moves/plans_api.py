@@ -144,10 +144,27 @@ def view_of(
         project=project,
         not_runnable=plans.runnable(plan, now),
         hosts=own_hosts(plan.hosts, scope) if whole else [],
-        faults=[FaultView(**fault) for fault in plan.faults] if whole else [],
+        faults=[FaultView(**own_fault(it, scope)) for it in plan.faults] if whole else [],
         acl=own_permits(plan.acl, scope) if whole else [],
         waves=plan.waves if whole else [],
     )
+
+
+OF_OTHERS = {
+    "address_of_other_unit": ("该地址属于其他单位", "the address is another unit's"),
+    "planned_elsewhere": (
+        "该地址已被其他项目的方案占用",
+        "the address is planned by another project already",
+    ),
+    "host_ambiguous": ("有多台主机同名：请填编码", "several hosts are called so: write the code"),
+}
+"""Faults whose full text names other units, their networks, projects or hosts."""
+
+
+def own_fault(fault: dict[str, Any], scope: Scope) -> dict[str, Any]:
+    """A fault as a unit may read it: what is wrong with its row, without whose the other is."""
+    plain = None if scope.everything else OF_OTHERS.get(fault["kind"])
+    return fault if plain is None else fault | {"zh": plain[0], "en": plain[1]}
 
 
 def own_permits(acl: list[dict[str, Any]], scope: Scope) -> list[dict[str, Any]]:

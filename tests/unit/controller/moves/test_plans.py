@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from controller.access.scope import CITY
+from controller.access.scope import CITY, Scope
 from controller.moves import plans, projects
 from controller.moves.edge_documents import take_edges
 from controller.moves.model import NetworkIn, ProjectIn
@@ -18,6 +18,7 @@ from controller.moves.plan_acl import HEADS, acl_lines
 from controller.moves.plan_hosts import playbook_plan
 from controller.moves.plan_make import Made
 from controller.moves.plan_waves import plan_waves
+from controller.moves.plans_api import view_of
 from controller.moves.sheets import book
 from controller.moves.tables import MovePlan
 from controller.problems import Problem
@@ -131,6 +132,24 @@ def test_faults_name_the_row_and_column_of_the_workbook(project: Database) -> No
     (fault,) = made.faults
     assert (fault.row, fault.column, fault.kind, fault.host) == (4, "网关", "gateway_outside", "db")
     assert "10.66.2.0/24" in fault.zh
+
+
+def test_a_unit_reads_its_faults_without_whose_the_other_is(project: Database) -> None:
+    bad = [ROWS[0], [*ROWS[1]]]
+    bad[1][3] = "10.2.0.1"
+    number = _keep(project, bad)
+    with project.read() as session:
+        plan = plans.find_plan(session, CITY, number)
+        told = {
+            who: [f for f in view_of(plan, "mv", scope, NOW).faults
+                  if f.kind == "address_of_other_unit"]
+            for who, scope in (("office", CITY), ("unit", Scope(frozenset({1}))))
+        }  # fmt: skip
+    assert "市大数据中心" in told["office"][0].zh
+    assert [(f.row, f.zh) for f in told["unit"]] == [
+        (f.row, "该地址属于其他单位") for f in told["office"]
+    ]
+    assert not [f for f in told["unit"] if "市大数据中心" in f.zh + f.en]
 
 
 def test_hosts_that_depend_on_each_other_move_together(project: Database) -> None:
