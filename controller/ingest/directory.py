@@ -41,6 +41,7 @@ class Known:
     unit_id: int
     assigned: str = ""
     """Version of what it is to fetch."""
+    roles: frozenset[str] = frozenset()
     measures: dict[str, int] = field(default_factory=dict)
     """Of a poller: code to id of the resources besides its own host whose rows it sends."""
     ledgers: dict[str, Ledger] = field(default_factory=dict)
@@ -116,6 +117,7 @@ class Row(NamedTuple):
     resource_code: str | None
     unit_id: int
     assigned: str = ""
+    roles: str = ""
 
 
 class Directory:
@@ -157,6 +159,7 @@ class Directory:
                 row.resource_code or "",
                 row.unit_id,
                 row.assigned,
+                frozenset(row.roles.split()),
             )
             self._strangers.pop(row.id, None)
             return known
@@ -165,7 +168,7 @@ class Directory:
             known.ledgers.clear()
         known.secret, known.state, known.unit_id = secret, state, row.unit_id
         known.resource_id, known.resource_code = row.resource_id, row.resource_code or ""
-        known.assigned = row.assigned
+        known.assigned, known.roles = row.assigned, frozenset(row.roles.split())
         return known
 
     def learn_measured(self, measured: dict[str, dict[str, int]]) -> None:
@@ -199,6 +202,7 @@ def read_rows(session: Session, agent: str | None = None) -> list[Row]:
         col(Resource.code),
         col(Agent.unit_id),
         col(Agent.assigned),
+        col(Agent.roles),
     ).join(Resource, col(Resource.id) == col(Agent.resource_id), isouter=True)
     if agent is not None:
         statement = statement.where(col(Agent.id) == agent)

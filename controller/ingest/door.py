@@ -42,6 +42,9 @@ log = logging.getLogger("yunxun.ingest")
 PATH = "/api/v1/ingest/batches"
 INFLATE_ASIDE_BYTES = 64 << 10
 """Larger bodies are inflated by a thread, so that none holds up the others for long."""
+POLLED = frozenset({catalog.REACH.name})
+"""Tables whose rows name by their instance what is measured, whoever sends them: from pollers only,
+or any host's agent could say that another unit's line is up."""
 FLUSH_SECONDS = 5.0
 DISK_SECONDS = 1.0
 REFUSED_STATES = {
@@ -360,6 +363,10 @@ class Door:
             raise Problem(422, "bad batch", verdict.problem)
         if known.resource_id is None:
             raise Problem(403, "agent pending", "the agent is not bound to a resource yet")
+        if opened.table in POLLED and "poller" not in known.roles:
+            raise Problem(
+                422, "bad batch", f"rows of {opened.table} come from agents with role poller only"
+            )
         words = opened.layout.dictionaries.get("resource")
         if words is not None and known.measures:
             # Not refused as a whole: a device that has just moved must not stop the others.

@@ -11,6 +11,7 @@ import pytest
 
 from collectors import catalog, records
 from collectors.records import BatchId, Reading
+from controller.ingest.tables import Agent
 from controller.inventory.tables import Holding, Resource
 from controller.network.tables import Device, DevicePoller
 from tests.ingest_server import OPS_TOKEN, Identity, IngestServer, now_ms, running_server
@@ -81,3 +82,19 @@ def test_an_agent_that_polls_nothing_is_refused_another_resource(
     controller, (_, _, third) = server
     reply = send(controller, third, 1, rows("sw-1", now_ms() - 60_000, "GE1"))
     assert (reply.status, reply.body["title"]) == (403, "another agent's resource")
+
+
+def test_an_agent_that_is_no_poller_says_nothing_of_access_points(
+    server: tuple[IngestServer, list[Identity]],
+) -> None:
+    controller, (_, _, third) = server
+    reading = Reading("reach", "ap:1", now_ms() - 120_000, 60.0, {"reachable_pct": 100.0}, "")
+    names = tuple((metric.name, metric.type) for metric in catalog.REACH.metrics)
+    wire = records.encode_samples(BatchId(third.id, "e1", 9), "reach", names, [reading])
+    reply = controller.send(third, wire)
+    assert (reply.status, reply.body["title"]) == (422, "bad batch")
+    assert "role poller" in reply.body["detail"]
+    with controller.database.write() as session:
+        session.get_one(Agent, third.id).roles = "poller"
+    time.sleep(6)
+    assert controller.send(third, wire).status == 200
