@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from starlette.datastructures import FormData
 
@@ -64,8 +65,10 @@ def drill_form(view: Runner) -> Response:
 @router.post("/patrol/drills")
 async def write_down(view: Runner, request: Request) -> Response:
     """The form is read by hand: its lines have numbers in their names."""
-    form = await request.form()
-    filled = _read(form)
+    return await run_in_threadpool(_write_down, view, _read(await request.form()))
+
+
+def _write_down(view: View, filled: DrillPage) -> Response:
     _ = view.text
     problems = _problems(filled, _)
     if not problems:
