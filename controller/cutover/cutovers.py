@@ -73,7 +73,8 @@ def start(
     )
     name = f"plan-{plan_id}{f'-wave-{wave}' if wave else ''}.{(tries or 0) + 1}"
     return runs.enqueue(
-        session, project, "cutover", by=by, now=now, hosts=chosen, approved=True, started_by="plan",
+        session, project, "cutover", by=by, now=now, hosts=chosen, approved=True,
+        until=plan.window_until, started_by="plan",
         variables=_variables(chosen, name, deadline_s, verify_s)
         | {"cutover_plan": plan_id, "cutover_wave": wave or 0},
     )  # fmt: skip
@@ -99,10 +100,12 @@ def take_back(session: Session, scope: Scope, run_id: int, by: str, now: datetim
         )
     )
     name = run.variables["cutover_id"]
+    # Without the plan's window: going back is allowed at any time.
+    done = {key: value for key, value in run.variables.items() if key != runs.UNTIL}
     return runs.enqueue(
         session, project, "rollback", by=by, now=now, hosts=run.variables["cutover_hosts"],
         approved=True, started_by="plan",
-        variables=run.variables
+        variables=done
         | {"cutover_back_of": run_id, "cutover_back_id": f"{name}-back{before + 1}"},
     )  # fmt: skip
 

@@ -34,6 +34,9 @@ MOST_MARKERS = 50
 MOST_QUEUED = 20
 """Of one project."""
 UNDER_WAY = ("queued", "running")
+UNTIL = "yunxun_until"
+"""Among a run's variables: when the window ends that was checked as it was queued. Nobody else can
+set it: names.variables refuses such names."""
 LOST = "没有看到结束：执行进程已不在 (its process is gone, nobody saw the end)"
 
 
@@ -48,11 +51,13 @@ def enqueue(
     profiles: Iterable[str] | None = None,
     variables: Mapping[str, Any] | None = None,
     approved: bool = False,
+    until: datetime | None = None,
     started_by: str = "",
 ) -> ReadinessRun:
     """A run of ``kind`` over the named hosts, or all within reach. ``approved``: the caller has
-    seen another approval and its window (that of a cut-over plan). ``started_by``: what it carries
-    out, for kinds that need something. Raises Problem 409, 422."""
+    seen another approval and its window (that of a cut-over plan), which ends ``until``: a run that
+    still waits then is not begun. ``started_by``: what it carries out, for kinds that need
+    something. Raises Problem 409, 422."""
     made = BY_NAME.get(kind)
     if made is None or kind == "inspect":
         raise Problem(422, "bad run", f"no kind of run {kind!r}")
@@ -70,10 +75,12 @@ def enqueue(
     )
     if (waiting or 0) >= MOST_QUEUED:
         raise Problem(409, "too many runs", f"{waiting} runs of this project wait already")
+    ends = {UNTIL: until.isoformat()} if until else {}
     run = ReadinessRun(
         project_id=project.id or 0, kind=kind, areas=[project.kind],
         profiles=list(project.profiles if profiles is None else profiles),
-        variables=names.variables(variables or {}), by=by, queued=now, stages=list(made.stages),
+        variables=names.variables(variables or {}) | ends, by=by, queued=now,
+        stages=list(made.stages),
     )  # fmt: skip
     return _add(session, run, chosen)
 
@@ -117,11 +124,7 @@ def _add(session: Session, run: ReadinessRun, hosts: Iterable[ReadinessHost]) ->
 
 def _check_approved(session: Session, project: ReadinessProject, now: datetime) -> None:
     """Hosts are changed only with an approval and, where there is a window, inside it."""
-    last = session.scalars(
-        select(ReadinessApproval)
-        .where(col(ReadinessApproval.project_id) == project.id)
-        .order_by(col(ReadinessApproval.id).desc())
-    ).first()
+    last = _last_approval(session, project.id)
     if last is None or last.decision != "approved":
         raise Problem(
             409, "not approved", "this run changes hosts: have the project approved first"
@@ -130,6 +133,34 @@ def _check_approved(session: Session, project: ReadinessProject, now: datetime) 
         raise Problem(409, "outside the window", "the project's window has not begun yet")
     if project.window_until and now >= project.window_until:
         raise Problem(409, "outside the window", "the project's window is over: set another")
+
+
+def _lapsed(session: Session, run: ReadinessRun, now: datetime) -> str:
+    """Why a run that waited may not begin any more; "" where it may. A worker that was away must
+    not change hosts outside of what was approved."""
+    kind = BY_NAME[run.kind]
+    if not kind.changes:
+        return ""
+    until = run.variables.get(UNTIL)
+    if until and now >= datetime.fromisoformat(until):
+        return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
+    if kind.needs == "plan":
+        return ""
+    project = session.get_one(ReadinessProject, run.project_id)
+    if project.window_until and now >= project.window_until:
+        return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
+    last = _last_approval(session, run.project_id)
+    if last is not None and last.decision == "refused":
+        return "等待期间批准已撤回，未执行 (refused while it waited: nothing was done)"
+    return ""
+
+
+def _last_approval(session: Session, project_id: int | None) -> ReadinessApproval | None:
+    return session.scalars(
+        select(ReadinessApproval)
+        .where(col(ReadinessApproval.project_id) == project_id)
+        .order_by(col(ReadinessApproval.id).desc())
+    ).first()
 
 
 def _chosen(
@@ -202,7 +233,14 @@ def next_queued(session: Session, most: int) -> list[int]:
 
 
 def claim(session: Session, run_id: int, folder: str, now: datetime) -> ReadinessRun | None:
-    """The run, now ours; None where somebody else has it or it was canceled meanwhile."""
+    """The run, now ours; None where somebody else has it, it was canceled meanwhile, or what
+    allowed it is over: then it ends here, and no host was touched."""
+    waiting = session.get(ReadinessRun, run_id)
+    if waiting is not None and waiting.state == "queued":
+        why = _lapsed(session, waiting, now)
+        if why:
+            finish(session, waiting, "failed", now, error=why)
+            return None
     changed = session.execute(
         update(ReadinessRun)
         .where(col(ReadinessRun.id) == run_id, col(ReadinessRun.state) == "queued")

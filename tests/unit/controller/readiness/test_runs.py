@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -184,6 +185,35 @@ def test_hosts_are_changed_only_with_anothers_approval_and_inside_the_window(des
         projects.decide(session, project, "refused", "", "li", NOW)
         with pytest.raises(Problem, match="approved first"):
             start()
+
+
+def test_a_change_that_waited_past_what_allowed_it_is_not_begun(desk: Desk) -> None:
+    with desk.database.write() as session:
+        project = desk.project(session)
+        projects.decide(session, project, "approved", "", "li", NOW)
+        end = NOW + timedelta(hours=1)
+        projects.change(session, CITY, project, Wanted(window=(NOW, end)), NOW)
+        plan: dict[str, Any] = {"by": "wang", "now": NOW, "approved": True, "started_by": "plan",
+                                "hosts": ["a"]}  # fmt: skip
+        waiting = [
+            runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW),
+            runs.enqueue(session, project, "cutover", until=end, **plan),
+        ]
+        assert runs.claim(session, waiting.pop().id or 0, "", end - timedelta(minutes=1))
+        waiting.append(runs.enqueue(session, project, "cutover", until=end, **plan))
+        for run in waiting:
+            assert runs.claim(session, run.id or 0, "", end) is None
+            ended = runs.find(session, run.id or 0)
+            assert (ended.state, ended.started, ended.inspected) == ("failed", None, "")
+            assert "window ended" in ended.error
+        # Going back is no change of its own: no window holds it up.
+        back = runs.enqueue(session, project, "rollback", **plan)
+        assert runs.claim(session, back.id or 0, "", end)
+        projects.change(session, CITY, project, Wanted(window=(None, None)), NOW)
+        last = runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW)
+        projects.decide(session, project, "refused", "", "li", NOW)
+        assert runs.claim(session, last.id or 0, "", NOW) is None
+        assert "refused" in runs.find(session, last.id or 0).error
 
 
 def test_uploads_that_wait_share_one_run(desk: Desk) -> None:
