@@ -84,11 +84,18 @@ def register(
                 privilege=bundle.privilege[:16],
             )
         )  # fmt: skip
-    if host.taken is None or bundle.taken_at >= host.taken:
-        host.bundle, host.taken = bundle.sha256, bundle.taken_at
+    # A host whose clock is ahead must not keep out what is collected after it was set right.
+    taken = min(bundle.taken_at, now)
+    if host.taken is None or taken >= host.taken:
+        host.bundle, host.taken = bundle.sha256, taken
         host.identity = identity(bundle)
         session.add(host)
     session.flush()
+
+
+def is_registered(session: Session, sha256: str) -> bool:
+    """Whether a row names this bundle's file."""
+    return session.get(ReadinessBundle, sha256) is not None
 
 
 def identity(bundle: Bundle) -> dict[str, object]:

@@ -11,7 +11,7 @@ from controller.readiness.model import BundleView
 from controller.readiness.projects import WantedHost
 from controller.readiness.tables import ReadinessHost
 from controller.runtime import Runtime
-from playbooks.judge.bundle import BundleError
+from playbooks.judge.bundle import Bundle, BundleError
 
 
 def take_in(
@@ -33,6 +33,29 @@ def take_in(
         bundle, size = bundles.write(runtime.settings, text, sha256.strip() or None)
     except BundleError as error:
         raise Problem(422, "bad bundle", str(error)) from None
+    try:
+        return _note(runtime, scope, project_id, bundle, size, by, add, judge, source)
+    except Exception:
+        # What no row names, nothing would ever take away again.
+        with runtime.database.read() as session:
+            named = bundles.is_registered(session, bundle.sha256)
+        if not named:
+            bundles.unlink(runtime.settings, [bundle.sha256])
+        raise
+
+
+def _note(
+    runtime: Runtime,
+    scope: Scope,
+    project_id: int,
+    bundle: Bundle,
+    size: int,
+    by: Principal,
+    add: bool,
+    judge: bool,
+    source: str,
+) -> BundleView:
+    """Notes a filed bundle at its host. Raises Problem 409, 422, NotFound."""
     with runtime.database.write() as session:
         project = projects.find(session, scope, project_id)
         if project.closed is not None:

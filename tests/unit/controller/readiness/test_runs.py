@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from controller.access.principal import Principal
 from controller.access.scope import CITY, Scope
 from controller.problems import NotFound, Problem
 from controller.readiness import (
@@ -17,11 +18,13 @@ from controller.readiness import (
     packing,
     projects,
     runs,
+    uploads,
     views,
     waivers,
 )
 from controller.readiness.projects import Wanted, WantedHost
 from controller.readiness.tables import ReadinessBundle, ReadinessCredential, ReadinessRunHost
+from controller.runtime import Runtime
 from playbooks.judge.bundle import BundleError, parse_bundle
 from playbooks.judge.results import Evidence, Judgement, Result, Severity, Status
 from tests.facts_bundles import OFF, bundle
@@ -264,9 +267,37 @@ def test_an_older_bundle_does_not_take_the_place_of_a_newer_one(desk: Desk) -> N
         host = desk.host(session, "a")
         for day in (2, 1):
             found, size = bundles.write(desk.settings, bundle("a", taken=NOW + timedelta(days=day)))
-            bundles.register(session, host, found, size, source="upload", by="", now=NOW)
+            later = NOW + timedelta(days=3)
+            bundles.register(session, host, found, size, source="upload", by="", now=later)
         assert host.taken == NOW + timedelta(days=2)
         assert host.identity["cpu"]["domestic"] is True
+
+
+def test_a_host_whose_clock_was_ahead_is_not_stuck_with_that_bundle(desk: Desk) -> None:
+    with desk.database.write() as session:
+        host = desk.host(session, "a")
+        for day, taken in ((0, NOW + timedelta(days=4000)), (1, NOW + timedelta(days=1))):
+            found, size = bundles.write(desk.settings, bundle("a", taken=taken))
+            now = NOW + timedelta(days=day)
+            bundles.register(session, host, found, size, source="run", by="", now=now)
+        assert (host.bundle, host.taken) == (found.sha256, NOW + timedelta(days=1))
+
+
+def test_a_bundle_that_is_refused_leaves_no_file(desk: Desk) -> None:
+    runtime = Runtime(desk.settings, desk.database, cast("Any", None), lambda: NOW)
+    by = Principal("zhang", "unit", NOW, unit_id=1)
+    mine = Scope(frozenset({1}))
+    kept = uploads.take_in(runtime, mine, desk.project_id, bundle("b"), by)
+    for name, add in (("no name!", True), ("c", False)):
+        text = bundle(name)
+        with pytest.raises(Problem):
+            uploads.take_in(runtime, mine, desk.project_id, text, by, add=add)
+    with desk.database.write() as session:
+        desk.project(session).closed = NOW
+    with pytest.raises(Problem, match="open the project"):
+        uploads.take_in(runtime, mine, desk.project_id, bundle("b"), by)
+    left = [each.name for each in bundles.folder_of(desk.settings).rglob("*.z")]
+    assert left == [f"{kept.sha256}.json.z"]
 
 
 def test_a_credential_is_sealed_and_opens_in_its_own_row_only(desk: Desk) -> None:
