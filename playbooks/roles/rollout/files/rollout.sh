@@ -20,6 +20,9 @@ utc() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 log() { printf '%s %s\n' "$(utc)" "$*" >>"$RUN/log" 2>/dev/null; }
 mark() { name=$1; shift; printf '%s\n' "$*" >"$RUN/.$name" && mv -f "$RUN/.$name" "$RUN/$name"; }
 marked() { cat "$RUN/$1" 2>/dev/null; }
+boot_id() { cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+# A restart ends a switch: nothing waits for a heartbeat any more, and the next one may begin.
+under_way() { [ "$(marked state)" = switching ] && [ "$(marked boot)" = "$(boot_id)" ]; }
 VERSION=$(fact version)
 [ ! -r "$BASE/environment" ] || . "$BASE/environment"
 STATE=${YUNXUN_AGENT_STATE:-/var/lib/yunxun-agent}
@@ -53,7 +56,7 @@ check() {
   # The archive, its files, and as much again left to others.
   need=$(($(fact size) / 1024 + $(fact unpacked_kb) + 8192))
   [ "$free" -ge "$need" ] || bad "$place has $free KB left, $need KB are needed"
-  [ "$(marked state)" != switching ] || bad "a switch is under way"
+  ! under_way || bad "a switch is under way"
   return $problems
 }
 
@@ -167,8 +170,8 @@ switch() {
     say "switching=yes"
     return
   fi
-  [ "$(marked state)" != switching ] || fail "a switch is under way"
-  mark state switching || fail "the mark cannot be written (disk full?)"
+  ! under_way || fail "a switch is under way"
+  mark boot "$(boot_id)" && mark state switching || fail "the mark cannot be written (disk full?)"
   cp "$0" "$RUN/switch.sh" || fail "the script cannot be kept (disk full?)"
   if systemd && have systemd-run; then
     systemd-run --quiet --unit=yunxun-rollout sh "$RUN/switch.sh" switch_now "$1" || fail "systemd-run refuses"
@@ -202,7 +205,9 @@ enrol() { # the token comes on stdin
 where() {
   say "current=$(current)"
   say "previous=$(marked previous)"
-  say "state=$(marked state)"
+  state=$(marked state)
+  [ "$state" != switching ] || under_way || state=cut_off
+  say "state=$state"
   say "pid=$(agent_pid)"
   say "connection=$(told state)"
   say "last_stored=$(told last_stored)"
