@@ -95,7 +95,7 @@ def device_detail(session: Session, scope: Scope, code: str, at: datetime) -> De
     return DeviceDetail(
         **dict(view),
         port_list=ports_of(session, view.id),
-        neighbours=_neighbours(session, view.id),
+        neighbours=_neighbours(session, scope, view.id, at),
         addresses=[
             AddressView.model_validate(each, from_attributes=True)
             for each in _of(session, DeviceAddress, view.id, DeviceAddress.address)
@@ -127,18 +127,26 @@ def ports_of(session: Session, device_id: int) -> list[PortView]:
     return sorted(found, key=lambda port: (port.gone is not None, port.if_index))
 
 
-def _neighbours(session: Session, device_id: int) -> list[NeighbourView]:
+def _neighbours(
+    session: Session, scope: Scope, device_id: int, at: datetime
+) -> list[NeighbourView]:
+    """What LLDP heard; the code only of devices in scope, others have the name they sent."""
     rows = session.execute(
-        select(DeviceNeighbour, col(Resource.code))
+        select(DeviceNeighbour, col(Resource.code), col(Holding.unit_id))
         .join(Resource, col(Resource.id) == col(DeviceNeighbour.remote_device_id), isouter=True)
+        .join(Holding, (col(Holding.resource_id) == col(Resource.id)) & in_force(Holding, at),
+              isouter=True)
         .where(col(DeviceNeighbour.device_id) == device_id)
         .order_by(col(DeviceNeighbour.local_port))
-    )
+    )  # fmt: skip
     names = NeighbourView.model_fields.keys() - {"remote_code"}
     return [
-        NeighbourView(remote_code=code or "", **{name: getattr(row, name) for name in names})
-        for row, code in rows
-    ]
+        NeighbourView(
+            remote_code=(code or "") if scope.allows(unit_id) else "",
+            **{name: getattr(row, name) for name in names},
+        )
+        for row, code, unit_id in rows
+    ]  # fmt: skip
 
 
 def _of(session: Session, table: Any, device_id: int, order: Any) -> list[Any]:

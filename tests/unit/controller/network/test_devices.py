@@ -290,6 +290,8 @@ def test_facts_fill_the_device_its_ports_and_neighbours(gear: Runtime) -> None:
         tell(session, "p1", "device_facts", NOW, device=code, poll=POLL)
     with gear.database.read() as session:
         found = device_detail(session, CITY, code, NOW)
+        own = Scope(frozenset({find_unit(session, CITY, "sjj", NOW).id}))
+        (heard,) = device_detail(session, own, code, NOW).neighbours
     assert (found.state, found.vendor, found.model, found.serial, found.software) == (
         "up", "Huawei", "S12708", "2102350", "V200R019",
     )  # fmt: skip
@@ -298,6 +300,8 @@ def test_facts_fill_the_device_its_ports_and_neighbours(gear: Runtime) -> None:
     (neighbour,) = found.neighbours
     # Matched by its address within the same network.
     assert (neighbour.instance, neighbour.remote_code) == ("port:GE1/0/1", "临江汇聚")
+    # Which device of another unit it is, its owner is not told.
+    assert (heard.remote_name, heard.remote_code) == ("x", "")
     assert [peer.state for peer in found.peers] == ["established"]
     assert found.booted == NOW - timedelta(hours=1)
 
