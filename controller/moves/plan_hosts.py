@@ -5,6 +5,7 @@ Field names are those of ``cutover_hosts`` in docs/cutover.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -124,12 +125,20 @@ PLAYBOOK_FIELDS = (
 )  # fmt: skip
 
 
+def _harmless(value: Any) -> Any:
+    """Text that came in a file (a note, a search domain) without the beginnings of templates: who
+    runs the playbooks would carry out what stands in them."""
+    return re.sub(r"\{(?=[{%#])", "{ ", value) if isinstance(value, str) else value
+
+
 def playbook_plan(plans: Iterable[Mapping[str, Any]], wave: int | None = None) -> dict[str, Any]:
     """``{"cutover_hosts": …}`` of all hosts or of one wave; empty fields are left out."""
     return {
         "cutover_hosts": {
             plan["code"]: {
-                name: plan[name] for name in PLAYBOOK_FIELDS if plan[name] not in ("", None, [])
+                name: _harmless(plan[name])
+                for name in PLAYBOOK_FIELDS
+                if plan[name] not in ("", None, [])
             }
             for plan in plans
             if wave is None or plan["wave"] == wave

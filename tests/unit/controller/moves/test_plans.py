@@ -96,6 +96,14 @@ def test_what_the_playbooks_get_is_plain_and_without_empty_fields(project: Datab
     ]
 
 
+def test_what_stands_in_a_note_is_no_template_to_the_playbooks(project: Database) -> None:
+    (host, *_) = _make(project, ROWS).hosts
+    told = "{{ lookup('pipe', 'id') }} {{{x {%y {#z {w}"
+    plan = playbook_plan([host | {"note": told}])["cutover_hosts"]["web"]
+    assert not [mark for mark in ("{{", "{%", "{#") if mark in plan["note"]]
+    assert plan["note"].replace("{ ", "{") == told.replace("{ ", "{")
+
+
 def test_permits_are_asked_for_at_the_new_addresses_and_only_beyond_ones_network(
     project: Database,
 ) -> None:
