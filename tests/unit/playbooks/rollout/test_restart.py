@@ -1,4 +1,4 @@
-"""What the script on a host makes of a switch that a restart cut off; no root, nothing installed."""
+"""What the script on a host makes of a switch that a restart cut off; needs no root."""
 
 from __future__ import annotations
 
