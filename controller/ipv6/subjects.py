@@ -13,6 +13,7 @@ from collectors.records import Document
 from controller.analysis.ipv6 import Evaluation, Index, Result, evaluate
 from controller.ingest.documents import DocumentKind
 from controller.ingest.tables import Agent
+from controller.ipv6.host_shape import check_shape
 from controller.ipv6.tables import Ipv6Subject
 from controller.runtime import Runtime
 
@@ -34,6 +35,7 @@ def take_host(session: Session, agent: Agent, document: Document, now: datetime)
     at = datetime.fromtimestamp(document.time_ms / 1000, UTC)
     if at > now + FUTURE:
         raise ValueError("it was read in the future")
+    check_shape(document.body)
     put_document(session, HOST, agent.resource_id, document.body, at, agent.id)
 
 

@@ -172,6 +172,27 @@ def test_a_document_that_says_nothing_of_use_is_refused(
             take_host(session, sender, Document("ipv6_host", 0, body), house.clock[0])
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"resolvers": 5},
+        {"resolvers": ["10.0.0.53"]},
+        {"services": {"listening": "many"}},
+        {"services": READY["services"] | {"v4_only": [1]}},
+        {"services": READY["services"] | {"listening": 10**400, "v4_only_count": 1}},
+        {"firewall": "open"},
+        {"addresses": None},
+        {"addresses": [{"interface": ["eth0"]}]},
+    ],
+    ids=str,
+)
+def test_an_odd_document_of_one_host_stops_no_other(house: World, part: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(part))):
+        tell(house, "bare", BARE | part)
+    tell(house, "bare", READY)
+    assert judge_waiting(house.runtime, INDEX)
+
+
 def test_a_day_is_kept_of_city_units_and_systems_and_of_hosts_when_they_change(
     house: World,
 ) -> None:
