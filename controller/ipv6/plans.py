@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ from controller.problems import NotFound, Problem
 
 MOST_HOSTS = 500
 MOST_PLANS = 200
+INTERFACE = re.compile(r"[A-Za-z0-9_.@-]{1,15}")
 HEAD = """\
 # {name}
 # ansible-playbook enable_ipv6.yml -i this-file.yml -b --check    (shows what would change)
@@ -160,8 +162,15 @@ def _v4(session: Session, host: Subject) -> str:
 def _interface(session: Session, host: Subject) -> str:
     """The only interface that has an IPv6 address of any kind; "" where that is not plain."""
     row = read_row(session, HOST, host.ref)
-    names = {each.get("interface") for each in (row.document if row else {}).get("addresses", [])}
-    return str(names.pop()) if len(names) == 1 else ""
+    told = (row.document if row else {}).get("addresses", [])
+    names = {
+        str(each.get("interface"))
+        for each in (told if isinstance(told, list) else [])
+        if isinstance(each, dict)
+    }
+    name = names.pop() if len(names) == 1 else ""
+    # The host said it, and ansible takes what stands in an inventory for a template.
+    return name if INTERFACE.fullmatch(name) else ""
 
 
 def inventory(plan: Ipv6Plan) -> str:

@@ -64,6 +64,27 @@ def test_without_a_prefix_the_plan_only_switches_ipv6_on(house: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("addresses", "name"),
+    [
+        (["eth0.7", "eth0.7"], "eth0.7"),
+        (["eth0", "eth1"], None),
+        (["{{ lookup('pipe', 'id') }}"], None),
+    ],
+)
+def test_what_a_host_calls_its_interface_is_no_template_to_the_playbook(
+    house: World, addresses: list[str], name: str | None
+) -> None:
+    told = [
+        {"interface": each, "address": f"fe80::{place}", "prefix": 64, "kind": "link_local"}
+        for place, each in enumerate(addresses)
+    ]
+    tell(house, "one", BARE | {"addresses": told})
+    text = plans.inventory(make(house, prefix="2408:8000:1:2::/64"))
+    assert yaml.safe_load(text)["all"]["hosts"]["one"].get("enable_ipv6_interface") == name
+    assert "lookup" not in text
+
+
+@pytest.mark.parametrize(
     "asked",
     [
         {"prefix": "2408::/65"},
