@@ -86,10 +86,10 @@ class Downlink:
         try:
             told = json.loads(body)
             assignments, tasks = _items(told["assignments"]), _items(told["tasks"])
-            version, again = told["assigned"], told["ask_again_s"]
-        except (ValueError, RecursionError, KeyError, TypeError):
+            version, again = told["assigned"], float(told["ask_again_s"])
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             return "the answer is not what a controller says: a proxy?"
-        self._again = min(float(again), MOST_AGAIN_S) if again else NEVER
+        self._again = min(again, MOST_AGAIN_S) if again > 0 else NEVER
         if self._eager and self._again == NEVER:
             self._again = RETRY_S  # set up as a poller and not yet trusted as one
         self._due = now + self._again

@@ -81,7 +81,14 @@ def test_a_poller_asks_by_itself_and_hears_304_while_nothing_changes() -> None:
     assert len(taken.calls) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"assignments": 1, "tasks": []}', b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>", b"[]", b'{"assignments": 1, "tasks": []}', b"{}",
+        b'{"assignments": [1], "tasks": []}',
+        b'{"assignments": [], "tasks": [], "assigned": "v1", "ask_again_s": "soon"}',
+    ],
+)  # fmt: skip
 def test_a_strange_answer_changes_nothing_and_is_asked_again_later(body: bytes) -> None:
     down, taken = downlink(eager=True)
     assert "proxy" in down.ask(lambda *_: Answer(200, {}, body), "a.s", 0)
