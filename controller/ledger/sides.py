@@ -178,8 +178,6 @@ def _agents(session: Session, measured: dict[int, Measured]) -> list[AgentSide]:
     )
     found = []
     for agent_id, name, unit_id, resource_id, facts, last_seen in rows:
-        cpu = facts.get("cpu")
-        cores = cpu.get("logical") if isinstance(cpu, dict) else None
         sizes = measured.get(resource_id)
         found.append(
             AgentSide(
@@ -188,7 +186,7 @@ def _agents(session: Session, measured: dict[int, Measured]) -> list[AgentSide]:
                 unit_id,
                 resource_id,
                 (
-                    float(cores) if isinstance(cores, int | float) and cores > 0 else None,
+                    cores_of(facts),
                     sizes.mem_bytes if sizes else None,
                     sizes.disk_bytes if sizes else None,
                 ),
@@ -196,6 +194,19 @@ def _agents(session: Session, measured: dict[int, Measured]) -> list[AgentSide]:
             )
         )
     return found
+
+
+MOST_CORES = 65_536
+
+
+def cores_of(facts: dict[str, Any]) -> float | None:
+    """Processors as the agent counted them; None for what is no such count. An agent may send any
+    number, and all agents are compared in one run."""
+    cpu = facts.get("cpu")
+    cores = cpu.get("logical") if isinstance(cpu, dict) else None
+    if isinstance(cores, bool) or not isinstance(cores, int | float):
+        return None
+    return float(cores) if 0 < cores <= MOST_CORES else None
 
 
 def _units(session: Session, now: datetime) -> dict[int, tuple[str, str]]:

@@ -17,6 +17,7 @@ from controller.ledger.reconcile import (
     Tolerances,
     reconcile,
 )
+from controller.ledger.sides import cores_of
 
 GIB = 2.0**30
 SEEN = datetime(2026, 11, 23, tzinfo=UTC)
@@ -127,3 +128,13 @@ def test_sizes_agree_within_their_tolerance(
 ) -> None:
     assert Tolerances().alike(name, one, other) is alike
     assert Tolerances().alike(name, other, one) is alike
+
+
+@pytest.mark.parametrize(
+    ("cpu", "cores"),
+    [({"logical": 8}, 8.0), ({"logical": 10**400}, None), ({"logical": True}, None),
+     ({"logical": "8"}, None), ({"logical": 0}, None), (8, None), (None, None)],
+    ids=["8", "huge", "true", "text", "none", "number", "absent"],
+)  # fmt: skip
+def test_processors_that_cannot_be_are_not_compared(cpu: object, cores: float | None) -> None:
+    assert cores_of({"cpu": cpu}) == cores
