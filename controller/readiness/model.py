@@ -35,7 +35,10 @@ class ProjectView(BaseModel):
     context: dict[str, Any]
     credential: str = Field(description="key, password, or empty: none is kept")
     credential_mark: str
-    approval: str = Field(description="approved, refused, or empty: nobody decided")
+    approval: str = Field(
+        description="approved, refused, lapsed (hosts or login changed since), "
+        "or empty: nobody decided"
+    )
     approved_by: str
     closed: datetime | None
     created: datetime

@@ -32,6 +32,8 @@ from controller.readiness.tables import (
 MOST_HOSTS = 2000
 """Of one project."""
 DECISIONS = ("approved", "refused")
+LAPSED = "lapsed"
+"""Stands behind an approval when hosts or login changed after it."""
 
 
 def visible(
@@ -151,7 +153,10 @@ def _apply(
             raise Problem(422, "bad window", "give both ends of the window, the first before")
         project.window_from, project.window_until = first, last
     if wanted.connection is not None:
-        project.connection = _connection(wanted.connection)
+        connection = _connection(wanted.connection)
+        if project.id is not None and connection != project.connection:
+            _lapse(session, project.id, now)
+        project.connection = connection
     if wanted.context is not None:
         project.context = dict(wanted.context)
     session.add(project)
@@ -230,6 +235,7 @@ def set_hosts(
     own_units = unit_ids(session, project.id or 0)
     seen: set[str] = set()
     finder = _Finder(session, scope, now)
+    reached = {row.name: _way(row) for row in known.values() if row.retired is None}
     for each in wanted:
         name = names.host_name(each.name)
         if name in seen:
@@ -252,7 +258,11 @@ def set_hosts(
                 row.retired = now
                 session.add(row)
     session.flush()
-    count = len(hosts(session, project.id or 0))
+    rows = hosts(session, project.id or 0)
+    # Fewer hosts, or some that nobody logs in to, are within what was approved.
+    if any(row.address and reached.get(row.name) != _way(row) for row in rows):
+        _lapse(session, project.id or 0, now)
+    count = len(rows)
     if count > MOST_HOSTS:
         raise Problem(422, "too many hosts", f"{count} hosts; a project holds {MOST_HOSTS}: make "
                       "two waves of it")  # fmt: skip
@@ -332,6 +342,21 @@ def decide(
     session.add(row)
     session.flush()
     return row
+
+
+def _way(host: ReadinessHost) -> tuple[Any, ...]:
+    """What decides which machine is changed, and how."""
+    return host.address, host.port, host.variables
+
+
+def _lapse(session: Session, project_id: int, now: datetime) -> None:
+    """An approval is of what was there: other hosts or another login want a new one."""
+    last = next(iter(approvals(session, project_id)), None)
+    if last is not None and last.decision == "approved":
+        session.add(
+            ReadinessApproval(project_id=project_id, decision=LAPSED, by="", at=now, note="")
+        )
+        session.flush()
 
 
 def approvals(session: Session, project_id: int) -> list[ReadinessApproval]:

@@ -150,8 +150,8 @@ def _lapsed(session: Session, run: ReadinessRun, now: datetime) -> str:
     if project.window_until and now >= project.window_until:
         return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
     last = _last_approval(session, run.project_id)
-    if last is not None and last.decision == "refused":
-        return "等待期间批准已撤回，未执行 (refused while it waited: nothing was done)"
+    if last is None or last.decision != "approved":
+        return "等待期间批准已撤回，未执行 (no longer approved: nothing was done)"
     return ""
 
 

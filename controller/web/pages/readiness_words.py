@@ -195,6 +195,7 @@ def decision(code: str, _: Text) -> tuple[str, str]:
     words = {
         "approved": ("good", _("已批准")),
         "refused": ("bad", _("未批准")),
+        "lapsed": ("warn", _("主机或登录方式已变更，待重新审批")),
         "": ("", _("待审批")),
     }
     return words.get(code, ("", code))

@@ -216,7 +216,37 @@ def test_a_change_that_waited_past_what_allowed_it_is_not_begun(desk: Desk) -> N
         last = runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW)
         projects.decide(session, project, "refused", "", "li", NOW)
         assert runs.claim(session, last.id or 0, "", NOW) is None
-        assert "refused" in runs.find(session, last.id or 0).error
+        assert "no longer approved" in runs.find(session, last.id or 0).error
+
+
+def test_an_approval_is_of_the_hosts_and_the_login_that_were_there(desk: Desk) -> None:
+    with desk.database.write() as session:
+        project = desk.project(session)
+
+        def allowed() -> bool:
+            try:
+                run = runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW)
+            except Problem as problem:
+                return problem.title != "not approved"
+            runs.cancel(session, run, "wang", NOW)
+            return True
+
+        def put(*wanted: WantedHost, replace: bool = False) -> bool:
+            projects.decide(session, project, "approved", "", "li", NOW)
+            projects.set_hosts(session, CITY, project, wanted, NOW, replace=replace)
+            return allowed()
+
+        known = WantedHost(name="a", address="10.0.0.1", system="系统A")
+        assert put(known, WantedHost(name="by-hand"))
+        assert put(known, replace=True)
+        assert not put(WantedHost(name="c", address="10.0.0.3"))
+        assert not put(WantedHost(name="a", address="10.0.0.9"))
+        assert not put(WantedHost(name="a", address="10.0.0.9", variables={"enable_ipv6_x": 1}))
+        projects.decide(session, project, "approved", "", "li", NOW)
+        projects.change(session, CITY, project, Wanted(note="x"), NOW)
+        assert allowed()
+        projects.change(session, CITY, project, Wanted(connection={"jump_host": "10.9.9.9"}), NOW)
+        assert not allowed()
 
 
 def test_uploads_that_wait_share_one_run(desk: Desk) -> None:
