@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session
 
 from controller.inventory.tables import (
@@ -78,3 +79,6 @@ def furnish(session: Session) -> None:
             Holding(resource_id=number, since=SINCE, unit_id=unit, system_id=system, zone_id=zone)
         )
     session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        # Ids that were given by hand leave the sequence where it was.
+        session.execute(text("SELECT setval(pg_get_serial_sequence('unit', 'id'), 100)"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from sqlmodel import select
 from worlds import EPOCH, START, World
 
+from collectors.catalog import TABLES
 from controller.access.scope import CITY
 from controller.inventory.tables import Holding
 from controller.store import dirty, rollup, rollup_sql
@@ -137,15 +138,15 @@ def test_live_buckets_are_rolled_as_they_close_and_a_standstill_is_caught_up(w: 
     w.vm("r1", "A")
     w.clock[0] = EPOCH + timedelta(seconds=419)
     with w.runtime.database.write() as session:
-        session.add(Watermark(name="live:host", at=EPOCH))
+        session.add_all(Watermark(name=f"live:{table.name}", at=EPOCH) for table in TABLES)
     w.rows("r1", START + 60 * np.arange(7), 60, cpu_used_pct=10)
     assert rollup.roll_live(w.runtime) == 0
     w.clock[0] = EPOCH + timedelta(seconds=420)
-    assert rollup.roll_live(w.runtime) == 1
+    assert rollup.roll_live(w.runtime) == len(TABLES)
     assert w.samples.query("SELECT count() AS n FROM host_5m")["n"][0] == 1
     w.rows("r1", START + 60 * np.arange(7, 200), 60, cpu_used_pct=10)
     w.clock[0] = EPOCH + timedelta(hours=3, seconds=130)
-    assert rollup.roll_live(w.runtime) == 35
+    assert rollup.roll_live(w.runtime) == 35 * len(TABLES)
     assert w.samples.query("SELECT count() AS n FROM host_5m FINAL")["n"][0] == 36
     got = w.samples.query("SELECT seconds FROM host_1h FINAL ORDER BY time")
     assert got["seconds"].tolist() == [3600, 3600, 3600]
