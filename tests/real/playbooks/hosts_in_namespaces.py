@@ -94,6 +94,7 @@ class Network:
             f"mount --bind {fake} /proc/cpuinfo; "
             f"for p in {' '.join(PYTHONS)}; do mount --bind /bin/false $p; done; "
             f"mount -t tmpfs none {HOME_OF_PYTHON}; "
+            f"mount -t tmpfs none {Path.home()}; "  # no login scripts of this machine
             f"exec /usr/sbin/sshd -D -e -f {config}"
         )
         log = (self.folder / f"{host}.log").open("wb")

@@ -122,6 +122,7 @@ class Fleet:
             f"mount --bind {fake} /proc/cpuinfo; "
             f"for p in {' '.join(PYTHONS)}; do mount --bind /bin/false $p; done; "
             f"mount -t tmpfs none {HOME_OF_PYTHON}; "
+            f"mount -t tmpfs none {Path.home()}; "  # no login scripts of this machine
             f"exec /usr/sbin/sshd -D -e -f {config}"
         )
         with (self.folder / f"{name}.log").open("ab") as log:
