@@ -19,24 +19,24 @@ def main() -> int:
     sys.path += sys.argv[2 if only else 1 :]
     # Importable only from here on.
     if only == "--traps":
-        from agent.trap_child import main as receive_traps  # noqa: PLC0415
+        from agent.trap_child import main as receive_traps  # noqa: PLC0415 - in this process only
 
         return receive_traps()
     if only == "--poller":
-        from agent.poller import main as poll  # noqa: PLC0415
+        from agent.poller import main as poll  # noqa: PLC0415 - in this process only
 
         return poll()
     if only == "--sites":
-        from agent.site_scan import main as scan_sites  # noqa: PLC0415
+        from agent.site_scan import main as scan_sites  # noqa: PLC0415 - in this process only
 
         return scan_sites()
     if only:
-        from agent.facts import print_facts, print_ipv6  # noqa: PLC0415
+        from agent.facts import print_facts, print_ipv6  # noqa: PLC0415 - in this process only
 
         return print_facts() if only == "--facts" else print_ipv6()
-    from agent.config import parse_config  # noqa: PLC0415
-    from agent.log import Log  # noqa: PLC0415
-    from agent.service import run  # noqa: PLC0415
+    from agent.config import parse_config  # noqa: PLC0415 - in this process only
+    from agent.log import Log  # noqa: PLC0415 - in this process only
+    from agent.service import run  # noqa: PLC0415 - in this process only
 
     config = parse_config({}, "", os.environ)
     return run(config, Log(config.log_level))

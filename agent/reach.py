@@ -74,7 +74,7 @@ class ReachService:
                 )
 
     def _measure(self) -> None:
-        from collectors.reach.probe import Round, readings  # noqa: PLC0415
+        from collectors.reach.probe import Round, readings  # noqa: PLC0415 - only pollers need it
 
         with self._lock:
             targets, interval, probes = list(self._targets), self._interval_s, self._probes

@@ -106,10 +106,10 @@ def _parse(line: bytes) -> Item | None:
 def main() -> int:
     """The process: 0 fine, 2 bad input."""
     import asyncio  # noqa: PLC0415 - in this process only
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415 - in this process only
 
-    from collectors.ipv6.scan import ScanOptions, TargetError, check_url, scan  # noqa: PLC0415
-    from collectors.ipv6.site import SiteTarget  # noqa: PLC0415
+    from collectors.ipv6.scan import ScanOptions, TargetError, check_url, scan  # noqa: PLC0415 - in this process only
+    from collectors.ipv6.site import SiteTarget  # noqa: PLC0415 - in this process only
 
     told = json.load(sys.stdin)
     targets = [
