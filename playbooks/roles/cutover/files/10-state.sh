@@ -50,8 +50,10 @@ remaining() {
   [ -n "$end" ] && same_boot || { say 0; return; }
   say $((end - $(uptime_s)))
 }
-# Started so that neither the session's end nor its signals reach it.
+# Started so that neither the session's end nor its signals reach it: Ansible gives a terminal, and
+# between the fork and the new session its hang-up would end the child.
 detached() {
+  trap '' HUP
   if have setsid; then
     setsid sh "$DIR/run.sh" "$@" </dev/null >>"$DIR/log" 2>&1 &
   else

@@ -173,6 +173,8 @@ switch() {
   ! under_way || fail "a switch is under way"
   mark boot "$(boot_id)" && mark state switching || fail "the mark cannot be written (disk full?)"
   cp "$0" "$RUN/switch.sh" || fail "the script cannot be kept (disk full?)"
+  # Ansible gives a terminal: its end would reach what has not left this session yet.
+  trap '' HUP
   if systemd && have systemd-run; then
     systemd-run --quiet --unit=yunxun-rollout sh "$RUN/switch.sh" switch_now "$1" || fail "systemd-run refuses"
   elif have setsid; then
