@@ -67,7 +67,10 @@ def test_a_wave_is_checked_waived_mended_compared_judged_anew_and_reported(site:
     # Progress was seen on the way, host by host, and the last event says that it is over.
     assert stages[-1][0] == "done", site.get(f"/runs/{first}")
     assert {state for state, _, _ in stages} >= {"running", "done"}
-    assert len({done for _, _, done in stages}) >= 3
+    counts = [done for _, _, done in stages]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (0, 5)
+    assert len({(stage, done) for _, stage, done in stages}) >= 3, stages
     # Secrets: nowhere in the process table while it ran, nowhere on disk after it.
     assert watch.looked
     assert watch.seen == set()
