@@ -6,13 +6,14 @@ Browsers that ask for HTML get a page instead, if the web part has set ``app.sta
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,6 +25,8 @@ MEDIA_TYPE = "application/problem+json"
 
 ProblemPage = Callable[[Request, Problem, str], Response]
 """(request, problem, id of the request) -> page; may also be a redirect to the login."""
+
+_LONG_NUMBER = re.compile(r"\d{10,}")
 
 log = logging.getLogger("yunxun.api")
 
@@ -62,6 +65,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(DataError, _number)
+    app.add_exception_handler(OverflowError, _number)
     app.add_exception_handler(SamplesError, _samples)
 
 
@@ -100,6 +105,16 @@ async def _database(request: Request, error: Exception) -> Response:
             headers={"Retry-After": "5"},
         ),
     )
+
+
+async def _number(request: Request, error: Exception) -> Response:
+    """A number that no column can hold: an id that nothing has, where it stands in the address."""
+    log.info("a number out of range", extra=_context(request), exc_info=error)
+    if _LONG_NUMBER.search(request.url.path):
+        return answer(
+            request, Problem(404, "not found", f"nothing has the id of {request.url.path}")
+        )
+    return answer(request, Problem(422, "number out of range", "a number is too large"))
 
 
 async def _samples(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from controller import folder
 from controller.commands import usage
 from controller.commands.client import Api, CommandError, open_api
 from controller.demo import cutover, extranet, ipv6_hosts, ledger, moves, notices, papers, people
@@ -98,7 +99,9 @@ def _serve(
             bar.advance(history, rows)
         bar.update(history, completed=len(fleet.vms) * days * 288)
         start = bar.add_task("启动控制端 · starting the controller", total=1)
-        processes.wait_until(lambda: _ready(address), f"an answer of {address}/readyz")
+        processes.wait_until(
+            lambda: _ready(address, data / "controller"), f"an answer of {address}/readyz"
+        )
         bar.advance(start)
     with open_api(data=data / "controller") as api:
         _import_registers(console, api, fleet)
@@ -155,11 +158,13 @@ def _invite(console: Console, api: Api, folder: Path, password: str) -> None:
     )
 
 
-def _ready(address: str) -> bool:
+def _ready(address: str, folder_: Path) -> bool:
+    """It answers, and has told commands where it is, which it does a moment later."""
     try:
-        return httpx.get(f"{address}/readyz", timeout=5, trust_env=False).status_code == 200
+        answer = httpx.get(f"{address}/readyz", timeout=5, trust_env=False)
     except httpx.HTTPError:
         return False
+    return answer.status_code == 200 and folder.read_server(folder_) is not None
 
 
 def _import_registers(console: Console, api: Api, fleet: demo.Fleet) -> None:

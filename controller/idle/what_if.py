@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import or_, select
 from sqlmodel import Session, col
@@ -16,7 +15,8 @@ from controller.idle.model import Freed, WhatIf
 from controller.idle.queries import latest_scan
 from controller.idle.tables import IdleVerdict
 from controller.inventory.dated import in_force
-from controller.inventory.pools import list_pools, placements
+from controller.inventory.pools import placements
+from controller.inventory.register_tables import Pool
 from controller.inventory.tables import Holding, Resource, Site, Zone
 
 FREED = ("vcpu_freed", "mem_bytes_freed", "disk_bytes_freed")
@@ -32,14 +32,14 @@ class _Sum:
     classes: Counter[str] = field(default_factory=Counter)
     resources: int = 0
 
-    def add(self, holding: Any, recommendation: dict[str, Any], cls: str) -> None:
-        for name in HELD:
-            self.held[name] += getattr(holding, name) or 0.0
-        given = {name: float(recommendation.get(name) or 0.0) for name in FREED}
-        if any(given.values()):
+    def add(self, held: Sequence[float | None], given: Sequence[float], cls: str) -> None:
+        """``held`` in the order of HELD, ``given`` of FREED, empty for nothing."""
+        for name, value in zip(HELD, held, strict=True):
+            self.held[name] += value or 0.0
+        if given:
             self.resources += 1
             self.classes[cls] += 1
-            for name, value in given.items():
+            for name, value in zip(FREED, given, strict=True):
                 self.freed[name] += value
 
     def view(self, key: str, name: str) -> Freed:
@@ -68,8 +68,19 @@ def what_if(
     another owner since counts no more. ``classes``: only recommendations of these."""
     scan = latest_scan(session, scope, policy)
     wanted = None if classes is None else set(classes)
+    # Columns, not objects: a whole city on a page that is looked at often.
     statement = scope.limit(
-        select(Holding, Resource, Site, Zone)
+        select(
+            col(Holding.resource_id),
+            col(Holding.unit_id),
+            col(Holding.vcpu),
+            col(Holding.mem_bytes),
+            col(Holding.disk_bytes),
+            col(Site.code),
+            col(Site.name),
+            col(Zone.code),
+            col(Zone.name),
+        )
         .join(Resource, col(Resource.id) == col(Holding.resource_id))
         .outerjoin(Site, col(Site.id) == col(Holding.site_id))
         .outerjoin(Zone, col(Zone.id) == col(Holding.zone_id))
@@ -83,19 +94,25 @@ def what_if(
     placed: dict[int, str] = {}
     if scope.everything:  # a pool is the city's
         placed = placements(session, now)
-        pool_names = {pool.code: pool.name for pool in list_pools(session, scope, now)}
+        pools_there = session.execute(select(Pool)).scalars()
+        pool_names = {pool.code: pool.name for pool in pools_there}
     names: dict[str, str] = {}
-    for holding, resource, site, zone in session.execute(statement):
-        cls, unit, recommendation = said.get(resource.id, ("", None, {}))
-        if unit != holding.unit_id or (wanted is not None and cls not in wanted):
-            recommendation = {}
-        total.add(holding, recommendation, cls)
-        if code := placed.get(resource.id):
-            pools[code].add(holding, recommendation, cls)
-        for place, sums, kind in ((site, sites, "s"), (zone, zones, "z")):
-            key = place.code if place else ""
-            names[kind + key] = place.name if place else ""
-            sums[key].add(holding, recommendation, cls)
+    for number, owner, vcpu, mem, disk, site, site_name, zone, zone_name in session.execute(
+        statement
+    ):
+        held = (vcpu, mem, disk)
+        cls, unit, given = said.get(number, ("", None, ()))
+        if unit != owner or (wanted is not None and cls not in wanted):
+            given = ()
+        total.add(held, given, cls)
+        if code := placed.get(number):
+            pools[code].add(held, given, cls)
+        for key, name, sums, kind in (
+            (site or "", site_name or "", sites, "s"),
+            (zone or "", zone_name or "", zones, "z"),
+        ):
+            names[kind + key] = name
+            sums[key].add(held, given, cls)
     return WhatIf(
         scan=scan.id if scan else None,
         policy=policy,
@@ -109,7 +126,8 @@ def what_if(
 
 def _said(
     session: Session, scope: Scope, scan_id: int
-) -> dict[int, tuple[str, int | None, dict[str, Any]]]:
+) -> dict[int, tuple[str, int | None, tuple[float, ...]]]:
+    """Resource to (class, its unit then, what would be freed in the order of FREED)."""
     rows = session.execute(
         scope.limit(
             select(
@@ -121,7 +139,11 @@ def _said(
             col(IdleVerdict.unit_id),
         )
     )
-    return {resource: (cls, unit, said) for resource, cls, unit, said in rows}
+    found = {}
+    for resource, cls, unit, said in rows:
+        given = tuple(float(said.get(name) or 0.0) for name in FREED) if said else ()
+        found[resource] = (cls, unit, given if any(given) else ())
+    return found
 
 
 def _by_freed(rows: Iterable[Freed]) -> list[Freed]:

@@ -298,9 +298,9 @@ def _count_held(
     session: Session, at: datetime, pools: Sequence[Pool], tallies: dict[int, _Tally]
 ) -> list[tuple[str, str]]:
     lost = []
-    for resource, size, pool in _placed(session, at, pools):
+    for _number, code, size, pool in _placed(session, at, pools):
         if isinstance(pool, str):
-            lost.append((resource.code, pool))
+            lost.append((code, pool))
             continue
         tally = tallies[pool.id or 0]
         tally.allocated = tally.allocated.plus(size)
@@ -312,33 +312,34 @@ def placements(session: Session, at: datetime) -> dict[int, str]:
     """Resource's id to the code of the pool that counts it; what no pool counts is left out."""
     pools = list(session.execute(select(Pool).order_by(col(Pool.code))).scalars())
     return {
-        resource.id or 0: pool.code
-        for resource, _size, pool in _placed(session, at, pools)
+        number: pool.code
+        for number, _code, _size, pool in _placed(session, at, pools)
         if not isinstance(pool, str)
     }
 
 
 def _placed(
     session: Session, at: datetime, pools: Sequence[Pool]
-) -> Iterator[tuple[Resource, Size, Pool | str]]:
-    """Everything with a size that is held at ``at``, and its pool or why there is none."""
-    rows = session.execute(
-        select(Resource, Holding)
+) -> Iterator[tuple[int, str, Size, Pool | str]]:
+    """Everything with a size that is held at ``at``: its id and code, and its pool or why there is
+    none. Columns, not objects: it is the whole city."""
+    known: dict[tuple[int | None, int | None, str, str], Pool | str] = {}
+    for number, code, cards, arch, card, site, zone, vcpu, mem, disk in session.execute(
+        select(
+            col(Resource.id), col(Resource.code), col(Resource.accelerators), col(Resource.arch),
+            col(Resource.accelerator), col(Holding.site_id), col(Holding.zone_id),
+            col(Holding.vcpu), col(Holding.mem_bytes), col(Holding.disk_bytes),
+        )
         .join(Holding, col(Holding.resource_id) == col(Resource.id))
         .where(in_force(Holding, at))
         .order_by(col(Resource.code))
-    ).all()
-    for resource, holding in rows:
-        size = Size(holding.vcpu, holding.mem_bytes, holding.disk_bytes, resource.accelerators)
+    ):  # fmt: skip
+        size = Size(vcpu, mem, disk, cards)
         if any(_values(size)):
-            yield (
-                resource,
-                size,
-                pool_for(
-                    pools, holding.site_id, holding.zone_id, resource.arch or "",
-                    resource.accelerator or "",
-                ),
-            )  # fmt: skip
+            place = (site, zone, arch or "", card or "")
+            if place not in known:
+                known[place] = pool_for(pools, *place)
+            yield number, code, size, known[place]
 
 
 def _count_promised(

@@ -20,6 +20,7 @@ from controller.access.scope import Scope
 from controller.notices import (
     acts,
     answers,
+    board,
     bodies,
     followup,
     office,
@@ -70,7 +71,7 @@ def list_notices(
     size: Size = 50,
 ) -> views.NoticePage:
     with at_desk(runtime, scope, reader) as desk:
-        return queries.listing(desk, page, size, state=state, unit=unit, text=text)
+        return board.listing(desk, page, size, state=state, unit=unit, text=text)
 
 
 @router.post("/notices/draft", status_code=201, summary="Draft letters, one a unit")
@@ -108,8 +109,7 @@ def give_receipt(
 ) -> views.OrderView:
     with at_desk(runtime, scope, provider, write=True) as desk:
         orders.receipt(desk, order_id, body.note, body.snapshot)
-        found = queries.orders(desk, 1, 1_000_000).items
-        return next(each for each in found if each.id == order_id)
+        return queries.order(desk, order_id)
 
 
 @router.get("/notices/deliveries", summary="The outbox; state=dead are the dead letters")

@@ -21,6 +21,8 @@ from controller.notices.workdays import Calendar, CalendarError, read_calendar
 from controller.problems import NotFound, Problem
 from controller.settings import Settings
 
+CALENDAR_WRONG = "calendar file is wrong"
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -45,12 +47,28 @@ class Desk:
         return at.astimezone(ZoneInfo(self.settings.timezone)).date()
 
     @cached_property
-    def calendar(self) -> Calendar:
-        """Raises Problem 500 where the override file is wrong."""
+    def _calendar(self) -> Calendar | CalendarError:
         try:
             return read_calendar(self.settings.notices.calendar_file)
         except CalendarError as error:
-            raise Problem(500, "calendar file is wrong", str(error)) from None
+            return error
+
+    @property
+    def calendar(self) -> Calendar:
+        """For what sets a deadline. Raises Problem 500 where the override file is wrong."""
+        if isinstance(self._calendar, CalendarError):
+            raise Problem(500, CALENDAR_WRONG, str(self._calendar))
+        return self._calendar
+
+    @property
+    def shown_calendar(self) -> Calendar:
+        """For what only tells of a deadline: a wrong override file must not hide the notices."""
+        return Calendar() if isinstance(self._calendar, CalendarError) else self._calendar
+
+    @property
+    def calendar_error(self) -> str:
+        """What is wrong with the override file, "" if nothing."""
+        return str(self._calendar) if isinstance(self._calendar, CalendarError) else ""
 
     def find(self, code: str) -> Notice:
         """The notice of this code; a unit sees it once it is issued. Raises NotFound."""
@@ -80,6 +98,7 @@ class Desk:
         **detail: Any,
     ) -> None:  # fmt: skip
         """One step of the letter. Raises Problem 409, 422."""
+        self._still(Notice, notice)
         found = _step(LETTER, act, notice.state, party, given)
         self.write_down(notice, None, act, notice.state, found.target, note, detail)
         notice.state = found.target
@@ -90,6 +109,7 @@ class Desk:
         note: str = "", **detail: Any,
     ) -> None:  # fmt: skip
         """One step of a resource; the letter is finished with its last. Raises Problem 409, 422."""
+        self._still(NoticeItem, item)
         found = _step(ITEM, act, item.state, party, given)
         self.write_down(notice, item, act, item.state, found.target, note, detail)
         item.state = found.target
@@ -99,6 +119,15 @@ class Desk:
         if notice.state == "issued" and all(i.state in ITEM_END for i in self.items(notice)):
             self.move_letter(notice, "finish", lifecycle.SYSTEM)
             notice.closed = self.now
+
+    def _still(self, table: type[Notice] | type[NoticeItem], row: Notice | NoticeItem) -> None:
+        """Two people at one time: the second waits here for the first, and is refused where that
+        one changed it. Raises Problem 409."""
+        if row.id is None:
+            return
+        fresh = self.session.scalar(select(table.state).where(table.id == row.id).with_for_update())
+        if fresh != row.state:
+            raise Problem(409, "not possible now", f"it has just become {fresh}: look again")
 
     def write_down(
         self, notice: Notice, item: NoticeItem | None, act: str, before: str, after: str,

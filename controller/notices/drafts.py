@@ -172,7 +172,7 @@ def _letter(desk: Desk, unit_id: int | None, unit_name: str, rows: list[_Row]) -
     text_ = wording.in_force(desk.session, kind)
     values = _values(desk, unit_name, rows)
     notice = Notice(
-        code=_next_code(desk.session, desk.now),
+        code=_next_code(desk.session, desk.today.year),
         kind=kind,
         unit_id=unit_id,
         title=wording.fill(text_.title, values),
@@ -239,8 +239,8 @@ def _values(desk: Desk, unit_name: str, rows: list[_Row]) -> dict[str, Any]:
     }
 
 
-def _next_code(session: Session, now: datetime) -> str:
-    prefix = f"TX-{now.year}-"
+def _next_code(session: Session, year: int) -> str:
+    prefix = f"TX-{year}-"
     last = session.exec(
         select(Notice.code)
         .where(col(Notice.code).startswith(prefix))

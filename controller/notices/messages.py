@@ -14,7 +14,10 @@ from controller.notices.outbox import INBOX, MAIL, enqueue
 from controller.notices.tables import Notice, NoticeItem, NoticeOrder
 from controller.notices.wording import official_date
 
-ORDERS = {"stop": "关机", "recover": "快照后删除", "shrink": "缩减配置"}
+ORDERS = {
+    "stop": "关机", "recover": "快照后删除", "shrink": "缩减配置",
+    "start": "撤回关机指令，已关机的恢复开机",
+}  # fmt: skip
 
 
 def issued(desk: Desk, notice: Notice, *, again: bool = False) -> int:

@@ -8,13 +8,15 @@ from datetime import date, timedelta
 from sqlmodel import col, select
 
 from controller.inventory.units import find_unit
-from controller.notices import lifecycle, messages, wording
+from controller.notices import lifecycle, messages, orders, wording
 from controller.notices.desk import Desk, id_of
 from controller.notices.lifecycle import ITEM_END, OFFICE, SYSTEM
 from controller.notices.recovered import enter, expected
 from controller.notices.tables import Escalation, Notice, NoticeCall, NoticeFile, NoticeItem
 from controller.problems import Problem
 
+LETTER_AGE_DAYS = 366
+"""A letter that is dated earlier was mistyped."""
 MOST_FILE = 20 * 1024 * 1024
 KINDS_OF_FILE = {
     b"%PDF-": "application/pdf",
@@ -147,6 +149,11 @@ def register(desk: Desk, code: str, number: str, dated: date | None = None) -> N
         )
     ).first()
     given = _given(number=number, scan="1" if scan else "")
+    first = desk.today - timedelta(days=LETTER_AGE_DAYS)
+    if dated is not None and not first <= dated <= desk.today:
+        raise Problem(
+            422, "invalid letter date", f"the letter is dated from {first} to {desk.today}"
+        )
     desk.move_letter(notice, "register", OFFICE, given, number=number)
     twice = desk.session.exec(
         select(Notice.code).where(Notice.number == number, col(Notice.id) != notice.id)
@@ -211,6 +218,8 @@ def decide(desk: Desk, code: str, item_id: int, act: str, note: str) -> Notice:
         raise Problem(422, "unknown act", f"{act!r}: one of {', '.join(DECISIONS)}")
     notice = desk.find(code)
     item = desk.item(notice, item_id)
+    if act == "restore":
+        orders.call_back(desk, notice, item, note)
     desk.move_item(notice, item, act, OFFICE, _given(note=note), note)
     if item.state == "waiting":
         ask_again(desk, item)

@@ -17,6 +17,8 @@ from controller.problems import NotFound, Problem
 
 GIB = float(1 << 30)
 RECEIPT_ACT = {"stop": "stopped", "recover": "recovered", "shrink": "shrunk"}
+START = "start"
+"""To start again what was stopped; its receipt moves nothing."""
 
 
 def order(desk: Desk, code: str, item_id: int, kind: str) -> NoticeOrder:
@@ -42,6 +44,25 @@ def order(desk: Desk, code: str, item_id: int, kind: str) -> NoticeOrder:
     return made
 
 
+def call_back(desk: Desk, notice: Notice, item: NoticeItem, note: str) -> None:
+    """The resource is to be used again: its open orders are withdrawn, and the provider is told to
+    start it, for nobody knows whether a stop without a receipt was carried out. Before the step
+    that needs it; the ``note`` is checked there."""
+    if item.state not in ("stop_ordered", "observing"):
+        return
+    for each in orders_of(desk, [item]):
+        if each.done is None and each.withdrawn is None:
+            each.withdrawn = desk.now
+            desk.session.add(each)
+    made = NoticeOrder(
+        item_id=id_of(item), kind=START, detail={"原因": note.strip()[:200]}, ordered=desk.now,
+        ordered_by=desk.principal.name,
+    )  # fmt: skip
+    desk.session.add(made)
+    desk.session.flush()
+    messages.ordered(desk, notice, item, made)
+
+
 def receipt(desk: Desk, order_id: int, note: str = "", snapshot: str = "") -> NoticeOrder:
     """By the provider: it was carried out. Raises Problem 404, 409, 422."""
     found = desk.session.get(NoticeOrder, order_id)
@@ -51,17 +72,22 @@ def receipt(desk: Desk, order_id: int, note: str = "", snapshot: str = "") -> No
     notice = desk.session.get_one(Notice, item.notice_id)
     if found.done is not None:
         raise Problem(409, "not possible now", f"the receipt was given at {found.done}")
+    if found.withdrawn is not None:
+        raise Problem(409, "order withdrawn", f"it was withdrawn at {found.withdrawn}")
     snapshot = snapshot.strip()[:200]
-    desk.move_item(
-        notice, item, RECEIPT_ACT[found.kind], PROVIDER, ["snapshot"] if snapshot else [], note,
-        snapshot=snapshot,
-    )  # fmt: skip
+    if found.kind == START:
+        desk.write_down(notice, item, "started", item.state, item.state, note)
+    else:
+        desk.move_item(
+            notice, item, RECEIPT_ACT[found.kind], PROVIDER, ["snapshot"] if snapshot else [],
+            note, snapshot=snapshot,
+        )  # fmt: skip
     found.done, found.done_by = desk.now, desk.principal.name
     found.note, found.snapshot = note[:2000], snapshot
     if found.kind == "stop":
         days = desk.settings.notices.observe_days
         item.observe_until = desk.calendar.after(desk.today, days)
-    else:
+    elif found.kind != START:
         item.done = desk.now
     desk.session.add_all([found, item])
     desk.audit("receipt", notice, order=order_id, kind=found.kind, snapshot=snapshot)

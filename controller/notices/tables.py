@@ -148,12 +148,14 @@ class NoticeOrder(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     item_id: int = Field(foreign_key="notice_item.id", index=True)
     kind: str = Field(max_length=16)
-    """stop, recover (snapshot, then delete), shrink"""
+    """stop, recover (snapshot, then delete), shrink, start (after a stop that was called back)"""
     detail: dict[str, Any] = _json()
     ordered: datetime = Field(sa_type=UtcDateTime)
     ordered_by: str = ""
     done: datetime | None = Field(default=None, sa_type=UtcDateTime)
     done_by: str = ""
+    withdrawn: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was called back: no receipt is waited for."""
     snapshot: str = Field(default="", max_length=200)
     note: str = Field(default="", max_length=2000)
 

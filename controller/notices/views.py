@@ -54,9 +54,8 @@ class NoticeRow(_View):
     proposed: int
     """Escalations that wait for a decision."""
 
-    @property
-    def overdue(self) -> bool:
-        return self.days_left is not None and self.days_left < 0
+    overdue: bool = False
+    """Whether ``due`` is over, be it only by a weekend."""
 
 
 class NoticePage(_View):
@@ -150,6 +149,7 @@ class OrderView(_View):
     ordered_by: str
     done: datetime | None
     done_by: str
+    withdrawn: datetime | None
     snapshot: str
     note: str
 
@@ -195,6 +195,14 @@ class DeliveryPage(_View):
     total: int
     page: int
     size: int
+
+
+class FollowRow(_View):
+    """A line of the follow-up list: the notice, its calls, newest first, and what is proposed."""
+
+    notice: NoticeRow
+    calls: list[CallView]
+    escalations: list[EscalationView]
 
 
 class NoticeDetail(NoticeRow):

@@ -27,6 +27,8 @@ NAMES = frozenset(
 """What a template may name in braces."""
 
 _PLACE = re.compile(r"\{(\w*)\}")
+_STRAY = re.compile(r".{0,10}[{}｛｝].{0,10}")
+"""What is left of braces, full-width ones too: somebody meant a place."""
 MOST_TEXT = 8000
 
 
@@ -90,6 +92,12 @@ def check(title: str, body: str) -> None:
     """Raises Problem 422 where a text cannot be a letter."""
     if not body or len(body) > MOST_TEXT:
         raise Problem(422, "invalid template", f"the text has 1 to {MOST_TEXT} characters")
+    if stray := _STRAY.search(_PLACE.sub("", f"{title}\n{body}")):
+        raise Problem(
+            422,
+            "invalid template",
+            f"a brace that belongs to no place, near {stray[0]!r}: write a place as {{count}}",
+        )
     unknown = {name for name in _PLACE.findall(title + body) if name not in NAMES}
     if unknown:
         raise Problem(

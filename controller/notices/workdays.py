@@ -88,6 +88,8 @@ def read_calendar(path: str) -> Calendar:
         given = tomllib.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise CalendarError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CalendarError(f"{path}: not UTF-8 at byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
         raise CalendarError(f"{path}: not TOML: {error}") from None
     return Calendar(dict(_year(path, *each) for each in given.items()))
@@ -100,12 +102,18 @@ def _year(path: str, name: str, table: object) -> tuple[int, YearTable]:
         raise CalendarError(f"{path}: [{name}]: unknown {', '.join(sorted(unknown))}")
     year = int(name)
     days = [
-        frozenset(_day(path, year, each) for each in table.get(key, ()))
+        frozenset(_day(path, year, each) for each in _list(path, name, key, table.get(key, [])))
         for key in ("holidays", "workdays")
     ]
     if both := days[0] & days[1]:
         raise CalendarError(f"{path}: [{name}]: {min(both)} is both a holiday and a working day")
     return year, YearTable(*days)
+
+
+def _list(path: str, name: str, key: str, given: object) -> list[object]:
+    if not isinstance(given, list):
+        raise CalendarError(f'{path}: [{name}]: {key} is no list of days: write ["2027-01-01"]')
+    return given
 
 
 def _day(path: str, year: int, given: object) -> date:

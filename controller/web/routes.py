@@ -40,6 +40,7 @@ from controller.web.pages import (
     notice,
     notice_deliveries,
     notice_link,
+    notice_unit,
     notices,
     overview,
     patrol,
@@ -131,6 +132,7 @@ PAGES = (
     notices,
     notice_deliveries,
     notice,
+    notice_unit,
     notice_link,
     reports,
 )

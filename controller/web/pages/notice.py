@@ -1,20 +1,18 @@
-"""One notice: the office's page with the steps that are possible now, and the unit's page."""
+"""One notice: the office's page with the steps that are possible now; a unit gets its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from controller.notices import acts, answers, bodies, followup, office, queries
 from controller.notices.api import as_download, read_upload
+from controller.notices.desk import Desk
 from controller.notices.lifecycle import ITEM, LETTER, OFFICE, allowed
-from controller.notices.model import ANSWERS, KEEP_REASONS
 from controller.notices.views import EscalationView, ItemView, NoticeDetail
 from controller.reports.api import letter_file
 from controller.reports.letters import Letter, letter_of
@@ -23,18 +21,20 @@ from controller.web.pages import notice_words as words
 from controller.web.pages.notice_parts import (
     ShownEvent,
     ShownItem,
+    data_url,
+    day_of,
     evidence,
     item_of,
+    path_of,
     show_events,
     show_item,
 )
+from controller.web.pages.notice_unit import unit_page
 from controller.web.pages.notices import NoticesManager, NoticesView, attempt, desk_of
 from controller.web.shell import Crumb
-from controller.web.view import View, opened
+from controller.web.view import View
 
 router = APIRouter()
-
-UnitView = Annotated[View, Depends(opened("notices.answer"))]
 
 
 @dataclass(frozen=True)
@@ -81,27 +81,6 @@ class NoticePage(render.Context):
     path: str
 
 
-@dataclass(frozen=True)
-class NoticeUnitPage(render.Context):
-    """The unit's page: evidence and answer for each resource. ``duty`` is the reader's."""
-
-    template: ClassVar[str] = "notice_unit.html"
-
-    notice: NoticeDetail
-    letter: Letter
-    tone: str
-    word: str
-    items: list[ShownItem]
-    events: list[ShownEvent]
-    answers: list[tuple[str, str]]
-    reasons: list[tuple[str, str]]
-    first_day: str
-    last_day: str
-    leads: bool
-    may_answer: bool
-    path: str
-
-
 @router.get("/notices/{code}")
 def notice_page(code: str, view: NoticesView) -> HTMLResponse:
     if view.principal.role == "unit":
@@ -111,24 +90,22 @@ def notice_page(code: str, view: NoticesView) -> HTMLResponse:
         if unread:
             with desk_of(view, write=True) as desk:
                 answers.mark_read(desk, desk.find(code))
+    if view.bound:
+        return unit_page(view, code)
     with desk_of(view) as desk:
         notice = queries.detail(desk, code)
-        limit = desk.today.toordinal() + view.runtime.settings.notices.keep_max_days
-        first = desk.today.toordinal() + 1
-    if view.bound:
-        return _unit_page(view, notice, date.fromordinal(first), date.fromordinal(limit))
     return _office_page(view, notice)
 
 
 def _office_page(view: View, notice: NoticeDetail) -> HTMLResponse:
-    _, path = view.text, _path(notice.code)
+    _, path = view.text, path_of(notice.code)
     manage = view.may("notices.manage")
     context = NoticePage(
         notice=notice,
         letter=letter_of(notice),
         tone=words.letter_state(notice.state, _)[0],
         word=words.letter_state(notice.state, _)[1],
-        items=[show_item(item, _data_url(notice.code, item.id), _) for item in notice.resources],
+        items=[show_item(item, data_url(notice.code, item.id), _) for item in notice.resources],
         steps=_letter_steps(notice, view) if manage else [],
         item_steps={
             item.id: _item_steps(notice, item, view) if manage else []
@@ -151,39 +128,6 @@ def _office_page(view: View, notice: NoticeDetail) -> HTMLResponse:
         path=path,
     )  # fmt: skip
     crumbs = [Crumb(_("提示函"), "/notices"), Crumb(notice.code)]
-    return view.page(context, active="notices", crumbs=crumbs)
-
-
-def _unit_page(view: View, notice: NoticeDetail, first: date, last: date) -> HTMLResponse:
-    _, me = view.text, view.principal
-    items = [
-        show_item(
-            item, _data_url(notice.code, item.id), _,
-            tuple(
-                answers.possible(
-                    item.state, me.role, me.duty, answered_by_me=item.answered_by == me.name
-                )
-            ),
-        )
-        for item in notice.resources
-        if item.state != "dropped"
-    ]  # fmt: skip
-    context = NoticeUnitPage(
-        notice=notice,
-        letter=letter_of(notice),
-        tone=words.letter_state(notice.state, _)[0],
-        word=words.letter_state(notice.state, _)[1],
-        items=items,
-        events=show_events(notice, _),
-        answers=[(code, words.answer(code, _)) for code in ANSWERS],
-        reasons=[(code, words.keep_reason(code, _)) for code in KEEP_REASONS],
-        first_day=first.isoformat(),
-        last_day=last.isoformat(),
-        leads=answers.leads(me.role, me.duty),
-        may_answer=view.may("notices.answer"),
-        path=_path(notice.code),
-    )
-    crumbs = [Crumb(_("提示函"), "/notices"), Crumb(notice.number or notice.code)]
     return view.page(context, active="notices", crumbs=crumbs)
 
 
@@ -238,11 +182,16 @@ def act(
     number: Annotated[str, Form()] = "",
     dated: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    body = bodies.LetterAct(
-        act=name, person=person[:100], note=note[:2000], number=number[:80], dated=_day(dated)
+
+    def do(desk: Desk) -> None:
+        body = bodies.LetterAct(
+            act=name, person=person[:100], note=note[:2000], number=number[:80], dated=day_of(dated)
+        )
+        acts.letter(desk, code, body)
+
+    return attempt(
+        view, path_of(code), view.text("已办理：{act}", act=words.act(name, view.text)), do
     )
-    done = view.text("已办理：{act}", act=words.act(name, view.text))
-    return attempt(view, _path(code), done, lambda desk: acts.letter(desk, code, body))
 
 
 @router.post("/notices/{code}/text")
@@ -255,7 +204,7 @@ def edit(
 ) -> RedirectResponse:
     done = view.text("文稿已保存。")
     return attempt(
-        view, _path(code), done, lambda desk: office.edit(desk, code, title, body, addressee)
+        view, path_of(code), done, lambda desk: office.edit(desk, code, title, body, addressee)
     )
 
 
@@ -270,46 +219,16 @@ def item_act(
     until: Annotated[str, Form()] = "",
     unit: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
-    body = bodies.ItemAct(
-        act=name, person=person[:100], note=note[:2000], until=_day(until), unit=unit[:200]
-    )
-    done = view.text("已办理：{act}", act=words.act(name, view.text))
-    return attempt(view, _path(code), done, lambda desk: acts.item(desk, code, item_id, body))
 
+    def do(desk: Desk) -> None:
+        body = bodies.ItemAct(
+            act=name, person=person[:100], note=note[:2000], until=day_of(until), unit=unit[:200]
+        )
+        acts.item(desk, code, item_id, body)
 
-@router.post("/notices/{code}/items/{item_id}/answer")
-def answer(
-    code: str,
-    item_id: int,
-    view: UnitView,
-    chosen: Annotated[str, Form(alias="answer")] = "",
-    note: Annotated[str, Form()] = "",
-    keep_reason: Annotated[str, Form()] = "",
-    keep_until: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    given = answers.Answer(chosen, note[:2000], keep_reason, _day(keep_until))
-    done = view.text("已提交，待负责人确认后生效。")
-    return attempt(view, _path(code), done, lambda desk: answers.answer(desk, code, item_id, given))
-
-
-@router.post("/notices/{code}/items/{item_id}/confirm")
-def confirm(
-    code: str,
-    item_id: int,
-    view: UnitView,
-    ok: Annotated[str, Form()] = "1",
-    note: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    _ = view.text
-    if ok == "1":
-        return attempt(
-            view, _path(code), _("已确认，答复生效。"),
-            lambda desk: answers.confirm(desk, code, item_id, note),
-        )  # fmt: skip
     return attempt(
-        view, _path(code), _("已退回经办人。"),
-        lambda desk: answers.send_back(desk, code, item_id, note),
-    )  # fmt: skip
+        view, path_of(code), view.text("已办理：{act}", act=words.act(name, view.text)), do
+    )
 
 
 @router.post("/notices/{code}/call")
@@ -322,7 +241,7 @@ def call(
 ) -> RedirectResponse:
     done = view.text("催办已登记。")
     return attempt(
-        view, _path(code), done, lambda desk: followup.call(desk, code, person, phone, reply)
+        view, path_of(code), done, lambda desk: followup.call(desk, code, person, phone, reply)
     )
 
 
@@ -337,7 +256,7 @@ def escalate(
 ) -> RedirectResponse:
     done = view.text("已登记。")
     return attempt(
-        view, _path(code), done,
+        view, path_of(code), done,
         lambda desk: followup.decide(desk, code, escalation_id, name, person, note),
     )  # fmt: skip
 
@@ -350,7 +269,7 @@ async def upload(code: str, view: NoticesManager, kind: str = "scan") -> Redirec
 
     def store() -> RedirectResponse:
         return attempt(
-            view, _path(code), done, lambda desk: office.add_file(desk, code, kind, name, content)
+            view, path_of(code), done, lambda desk: office.add_file(desk, code, kind, name, content)
         )
 
     answer = await run_in_threadpool(store)
@@ -382,18 +301,3 @@ def data(code: str, item_id: int, view: NoticesView) -> dict[str, Any]:
     with desk_of(view) as desk:
         item = item_of(queries.detail(desk, code), item_id)
     return evidence(view.runtime, view.scope, item, view.now, view.zone, view.text)
-
-
-def _path(code: str) -> str:
-    return f"/notices/{quote(code, safe='')}"
-
-
-def _data_url(code: str, item_id: int) -> str:
-    return f"/web-data/notices/{quote(code, safe='')}/{item_id}"
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        return None

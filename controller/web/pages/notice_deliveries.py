@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Form
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from controller.notices import queries, wording
 from controller.notices.api import resend_delivery
 from controller.notices.views import (
     DeliveryView,
 )
+from controller.problems import Problem
 from controller.web import render, tables
+from controller.web.language import Text
 from controller.web.pages import notice_words as words
 from controller.web.pages.notices import NoticesManager, attempt, desk_of, tabs_of
-from controller.web.shell import Area, Crumb
+from controller.web.shell import Area, Crumb, Flash
+from controller.web.view import View
 
 router = APIRouter()
+
+MOST_SHOWN = 4 * wording.MOST_TEXT
+"""Characters of a refused text that are shown again."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class TemplatePage(render.Context):
     wording: wording.Wording
     names: list[tuple[str, str]]
     tabs: tuple[Area, ...]
+    error: str
+    """Why the text that is shown was not saved; "" where it is the one in force."""
 
 
 @router.get("/notices/deliveries")
@@ -99,23 +107,35 @@ def resend(delivery_id: int, view: NoticesManager) -> RedirectResponse:
     )
 
 
+def _kinds(_: Text) -> list[tuple[str, str]]:
+    return [("idle", _("闲置提示函")), ("claim", _("认领通知"))]
+
+
 @router.get("/notices/template")
 def template_page(view: NoticesManager) -> HTMLResponse:
     _ = view.text
-    kinds = [("idle", _("闲置提示函")), ("claim", _("认领通知"))]
+    kinds = _kinds(_)
     asked = view.request.query_params.get("kind", "")
     kind = asked if asked in dict(kinds) else "idle"
     with view.runtime.database.read() as session:
         found = wording.in_force(session, kind)
+    return _template_page(view, kinds, found)
+
+
+def _template_page(
+    view: View, kinds: list[tuple[str, str]], shown: wording.Wording, error: str = ""
+) -> HTMLResponse:
+    _ = view.text
     names = [
         ("unit", _("单位名称")), ("count", _("资源数量")), ("vcpu", _("合计核数")),
         ("mem_gib", _("合计内存")), ("disk_gib", _("合计存储")), ("clauses", _("依据条款")),
         ("as_of", _("研判截止日期")), ("answer_days", _("答复工作日数")),
         ("observe_days", _("观察工作日数")), ("office", _("发文机关")),
     ]  # fmt: skip
-    context = TemplatePage(kind, kinds, found, names, tabs_of(view))
+    context = TemplatePage(shown.kind, kinds, shown, names, tabs_of(view), error)
     crumbs = [Crumb(_("提示函"), "/notices"), Crumb(_("函件模板"))]
-    return view.page(context, active="notices", crumbs=crumbs)
+    status = 422 if error else 200
+    return view.page(context, active="notices", crumbs=crumbs, status=status)
 
 
 @router.post("/notices/template")
@@ -124,10 +144,19 @@ def save_template(
     kind: Annotated[str, Form()] = "idle",
     title: Annotated[str, Form()] = "",
     body: Annotated[str, Form()] = "",
-) -> RedirectResponse:
-    done = view.text("模板已保存，之后拟的函使用新模板。")
+) -> Response:
+    """What cannot be a letter comes back as it was typed, with what is wrong."""
+    _ = view.text
+    try:
+        with desk_of(view, write=True) as desk:
+            wording.save(desk.session, desk.principal, kind, title, body)
+    except Problem as problem:
+        if problem.status != 422:
+            raise
+        with view.runtime.database.read() as session:
+            before = wording.in_force(session, kind)
+        typed = replace(before, title=title[:MOST_SHOWN], body=body[:MOST_SHOWN])
+        error = f"{words.refusal(problem, _)} {problem.detail}"
+        return _template_page(view, _kinds(_), typed, error)
     back = render.link("/notices/template", kind=kind)
-    return attempt(
-        view, back, done,
-        lambda desk: wording.save(desk.session, desk.principal, kind, title, body),
-    )  # fmt: skip
+    return render.go(back, Flash("good", _("模板已保存，之后拟的函使用新模板。")))

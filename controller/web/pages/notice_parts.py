@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from controller.access.scope import Scope
 from controller.inventory.resources import find_resource
 from controller.notices.views import EventView, ItemView, NoticeDetail
-from controller.problems import NotFound
+from controller.problems import NotFound, Problem
 from controller.reports.letters import advice, size
 from controller.runtime import Runtime
 from controller.usage.queries import resource_series
@@ -147,3 +148,23 @@ def item_of(notice: NoticeDetail, item_id: int) -> ItemView:
     if found is None:
         raise NotFound("item", str(item_id))
     return found
+
+
+def path_of(code: str) -> str:
+    """The address of a notice."""
+    return f"/notices/{quote(code, safe='')}"
+
+
+def data_url(code: str, item_id: int) -> str:
+    """Where the charts of a resource of a notice come from."""
+    return f"/web-data/notices/{quote(code, safe='')}/{item_id}"
+
+
+def day_of(text: str) -> date | None:
+    """The day of a form's field; None where nothing was given. Raises Problem 422 for nonsense."""
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise Problem(422, "not a date", f"{text.strip()[:40]!r} is no date") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controller.notices.desk import CALENDAR_WRONG
 from controller.problems import Problem
 from controller.web import figures
 from controller.web.language import Text
@@ -60,6 +61,7 @@ def act(code: str, _: Text) -> str:
         "order_stop": _("下达关机指令"), "order_recover": _("下达快照回收指令"),
         "order_shrink": _("下达缩减指令"), "stopped": _("回执：已关机"),
         "recovered": _("回执：已快照并回收"), "shrunk": _("回执：已缩减"),
+        "started": _("回执：已恢复开机"),
         "restore": _("恢复使用"), "verify": _("系统核验通过"), "verify_by_hand": _("人工核验办结"),
         "drop": _("移出本函"), "remind": _("系统提醒"), "call": _("催办"),
         "propose": _("系统建议升级"), "escalation_approve": _("批准升级"),
@@ -150,7 +152,10 @@ def escalation_state(code: str, _: Text) -> tuple[str, str]:
 
 def order(code: str, _: Text) -> str:
     """An order to the provider."""
-    words = {"stop": _("关机"), "recover": _("快照后删除"), "shrink": _("缩减配置")}
+    words = {
+        "stop": _("关机"), "recover": _("快照后删除"), "shrink": _("缩减配置"),
+        "start": _("恢复开机"),
+    }  # fmt: skip
     return words.get(code, code)
 
 
@@ -188,7 +193,13 @@ def refusal(problem: Problem, _: Text) -> str:
         "order under way": _("有资源的处置指令尚未完成，不能办结。"),
         "last resource": _("这是函中最后一项资源，请作废整份函。"),
         "nothing to draft": _("请至少选择一项资源。"),
-        "invalid template": _("模板有误：标题和正文不能为空，花括号中只能使用列出的名称。"),
+        "invalid template": _(
+            "模板有误：标题和正文不能为空，花括号须成对，其中只能使用列出的名称。"
+        ),
+        "invalid letter date": _("成文日期无效：不能晚于今天，也不能早于一年前。"),
+        "not a date": _("日期格式不正确，请按 2026-12-31 的形式填写。"),
+        "order withdrawn": _("该指令已撤回，不再登记回执。"),
+        CALENDAR_WRONG: _("工作日历补充文件有误，不能计算期限；请联系系统管理员更正后重试。"),
         "ambiguous unit": _("有多个同名单位，请填写单位编码。"),
     }
     return words.get(problem.title, _("未能办理：请检查填写内容，或刷新页面后重试。"))

@@ -13,7 +13,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from controller.inventory.model import UnitView
 from controller.inventory.units import list_units
 from controller.notices import acts, bodies, orders, outbox, queries
-from controller.notices.desk import Desk
+from controller.notices import board as lists
+from controller.notices.desk import CALENDAR_WRONG, Desk
 from controller.notices.views import (
     DeliveryView,
     EscalationView,
@@ -34,7 +35,9 @@ NoticesView = Annotated[View, Depends(opened("notices.read"))]
 NoticesManager = Annotated[View, Depends(opened("notices.manage"))]
 ProviderView = Annotated[View, Depends(opened("notices.carry_out"))]
 
-FILTERS = ("", "open", "overdue", "proposed", "draft", "reviewed", "signed", "issued", "closed")
+
+FOLLOW_SIZE = 20
+"""Each is a card with forms."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class NoticesPage(render.Context):
     messages: list[DeliveryView]
     office: bool
     any: bool
+    calendar_error: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class FollowPage(render.Context):
     template: ClassVar[str] = "notices_follow.html"
 
     rows: list[Late]
+    table: tables.TableState
     tabs: tuple[Area, ...]
     may_manage: bool
 
@@ -135,7 +140,7 @@ def attempt(view: View, back: str, done: str, do: Callable[[Desk], object]) -> R
         with desk_of(view, write=True) as desk:
             do(desk)
     except Problem as problem:
-        if problem.status not in (403, 409, 413, 422):
+        if problem.status not in (403, 409, 413, 422) and problem.title != CALENDAR_WRONG:
             raise
         return render.go(back, Flash("bad", words.refusal(problem, view.text)))
     return render.go(back, Flash("good", done))
@@ -163,28 +168,30 @@ def tabs_of(view: View) -> tuple[Area, ...]:
 def board(view: NoticesView, file: str = "") -> Response:
     _, asked = view.text, view.request.query_params
     text, unit = asked.get("text", "").strip()[:100], asked.get("unit", "")
-    chosen = asked.get("state", "") if asked.get("state", "") in FILTERS else ""
+    chosen = asked.get("state", "") if asked.get("state", "") in lists.FILTERS else ""
+    sort, descending = tables.parse_sort(asked.get("sort", ""), lists.SORTS, "due")
+    page = tables.parse_page(asked.get("page", ""))
     with desk_of(view) as desk:
-        everything = queries.rows(desk, unit=unit, text=text)
+        counted = lists.counts(desk, unit=unit, text=text)
+        rows = lists.rows(
+            desk, state=chosen, unit=unit, text=text, sort=sort, descending=descending,
+            page=1 if file else page, size=None if file else tables.PAGE_SIZE,
+        )  # fmt: skip
         units = list_units(desk.session, view.scope, view.now)
+        wrong = desk.calendar_error
         messages = (
             queries.deliveries(desk, 1, 8, channel=outbox.INBOX).items
             if view.principal.role == "unit" else []
         )  # fmt: skip
-    rows = [row for row in everything if queries.is_in(row, chosen)]
-    sort, descending = tables.parse_sort(asked.get("sort", ""), queries.SORTS, "due")
-    rows = tables.ordered(rows, queries.SORTS[sort], descending=descending)
     if file in ("csv", "xlsx"):
         return _export(view, rows, file)
     query = {k: v for k, v in (("state", chosen), ("unit", unit), ("text", text)) if v}
-    page = tables.parse_page(asked.get("page", ""))
     context = NoticesPage(
-        rows=[ShownNotice(row, *words.letter_state(row.state, _))
-              for row in tables.cut(rows, page)],
+        rows=[ShownNotice(row, *words.letter_state(row.state, _)) for row in rows],
         table=tables.TableState(
-            "/notices", query, sort, descending, page, tables.PAGE_SIZE, len(rows)
+            "/notices", query, sort, descending, page, tables.PAGE_SIZE, counted[chosen]
         ),
-        counts=_counts(everything, view),
+        counts=_counts(counted, view),
         chosen=chosen,
         text=text,
         unit=unit,
@@ -193,23 +200,23 @@ def board(view: NoticesView, file: str = "") -> Response:
         exports=_exports(view, "/notices", query),
         messages=messages,
         office=not view.bound,
-        any=bool(everything or query),
+        any=bool(counted[""] or query),
+        calendar_error=wrong if not view.bound else "",
     )  # fmt: skip
     return view.page(context, active="notices", crumbs=[Crumb(_("提示函"))])
 
 
-def _counts(rows: list[NoticeRow], view: View) -> list[tuple[str, str, int]]:
+def _counts(counted: dict[str, int], view: View) -> list[tuple[str, str, int]]:
     _ = view.text
     named = [
         ("", _("全部")), ("open", _("未办结")), ("overdue", _("已逾期")),
         ("proposed", _("待审批升级")), ("draft", _("拟稿")), ("reviewed", _("待签发")),
         ("signed", _("待发文")), ("issued", _("办理中")), ("closed", _("已办结")),
+        ("cancelled", _("已作废")),
     ]  # fmt: skip
     if view.bound:
         named = [each for each in named if each[0] in ("", "overdue", "issued", "closed")]
-    return [
-        (key, word, sum(queries.is_in(row, key) for row in rows)) for key, word in named
-    ]  # fmt: skip
+    return [(key, word, counted[key]) for key, word in named]
 
 
 def _exports(view: View, path: str, query: dict[str, str]) -> tuple[tables.ExportLink, ...]:
@@ -259,24 +266,22 @@ def draft(view: NoticesManager, verdict: Annotated[list[int] | None, Form()] = N
 @router.get("/notices/follow")
 def follow(view: NoticesManager) -> HTMLResponse:
     _ = view.text
-    late: list[Late] = []
+    page = tables.parse_page(view.request.query_params.get("page", ""))
     with desk_of(view) as desk:
         units = {unit.code: unit for unit in list_units(desk.session, view.scope, view.now)}
-        for row in queries.rows(desk, state="open"):
-            if not (row.overdue or row.proposed):
-                continue
-            seen, unit = queries.detail(desk, row.code), units.get(row.unit_code)
-            late.append(
-                Late(
-                    row,
-                    unit.contact if unit else "",
-                    unit.phone if unit else "",
-                    list(reversed(seen.calls)),
-                    [(e, words.level(e.level, _)) for e in seen.escalations
-                     if e.state == "proposed"],
-                )
-            )  # fmt: skip
-    context = FollowPage(late, tabs_of(view), view.may("notices.manage"))
+        found, total = lists.pressing(desk, page, FOLLOW_SIZE)
+    late = [
+        Late(
+            each.notice,
+            unit.contact if (unit := units.get(each.notice.unit_code)) else "",
+            unit.phone if unit else "",
+            list(each.calls),
+            [(e, words.level(e.level, _)) for e in each.escalations],
+        )
+        for each in found
+    ]
+    table = tables.TableState("/notices/follow", {}, "", False, page, FOLLOW_SIZE, total)
+    context = FollowPage(late, table, tabs_of(view), view.may("notices.manage"))
     crumbs = [Crumb(_("提示函"), "/notices"), Crumb(_("催办与升级"))]
     return view.page(context, active="notices", crumbs=crumbs)
 

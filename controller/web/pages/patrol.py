@@ -108,9 +108,12 @@ class PlanPage(render.Context):
     checks: list[ShownCheck]
     versions: list[PlanView]
     definition: str
-    """The plan as JSON."""
+    """The plan as JSON; after a refusal, what was typed."""
     may_edit: bool
     may_run: bool
+    error: str
+    """Why what was typed was not saved; "" where nothing was."""
+    note: str
 
 
 @router.get("/patrol")
@@ -171,6 +174,12 @@ def hand_over(
 
 @router.get("/patrol/plans/{name}")
 def plan_page(name: str, view: PatrolView) -> Response:
+    return _plan_page(view, name)
+
+
+def _plan_page(
+    view: View, name: str, *, typed: str = "", note: str = "", error: str = ""
+) -> Response:
     _ = view.text
     with view.runtime.database.read() as session:
         plan = plans.get_plan(session, name)
@@ -180,12 +189,14 @@ def plan_page(name: str, view: PatrolView) -> Response:
         plan=_shown_plan(view, plan),
         checks=[_shown_check(view, check) for check in plan.plan.resolved()],
         versions=versions,
-        definition=json.dumps(definition, ensure_ascii=False, indent=1),
+        definition=typed or json.dumps(definition, ensure_ascii=False, indent=1),
         may_edit=view.may("patrol.plan"),
         may_run=view.may("patrol.run"),
+        error=error,
+        note=note,
     )
-    title = plan.plan.title(view.language)
-    return view.page(context, active="patrol", crumbs=[Crumb(_("巡查"), "/patrol"), Crumb(title)])
+    crumbs = [Crumb(_("巡查"), "/patrol"), Crumb(plan.plan.title(view.language))]
+    return view.page(context, active="patrol", crumbs=crumbs, status=422 if error else 200)
 
 
 @router.post("/patrol/plans/{name}")
@@ -194,7 +205,8 @@ def save_plan(
     view: Planner,
     definition: Annotated[str, Form(max_length=100_000)],
     note: Annotated[str, Form(max_length=500)] = "",
-) -> RedirectResponse:
+) -> Response:
+    """What cannot be a plan comes back as it was typed, with what is wrong."""
     _ = view.text
     try:
         wanted = json.loads(definition)
@@ -204,10 +216,10 @@ def save_plan(
             made = plans.save_plan(session, wanted, view.principal, note)
     except (ValueError, ValidationError) as error:
         said = _("方案不是有效的 JSON：{why}", why=str(error).splitlines()[0])
-        return render.go(f"/patrol/plans/{name}", Flash("bad", said))
+        return _plan_page(view, name, typed=definition, note=note, error=said)
     except Problem as problem:
         said = _("方案未保存：{why}", why=problem.detail)
-        return render.go(f"/patrol/plans/{name}", Flash("bad", said))
+        return _plan_page(view, name, typed=definition, note=note, error=said)
     said = _("已保存为第 {n} 版。", n=made.version)
     return render.go(f"/patrol/plans/{made.plan.name}", Flash("good", said))
 

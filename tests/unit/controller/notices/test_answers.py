@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from threading import Barrier
 
 import pytest
 from sqlmodel import col, select
@@ -12,9 +14,10 @@ from controller.ingest.tables import Agent
 from controller.inventory.tables import Holding, Resource
 from controller.notices import acts, answers, bodies, clock, followup, office, orders, queries
 from controller.notices.answers import Answer
-from controller.notices.tables import Escalation, NoticeItem, NoticeOrder, Recovery
+from controller.notices.tables import Delivery, Escalation, NoticeItem, NoticeOrder, Recovery
 from controller.problems import Problem
 from controller.settings import NoticesSettings
+from tests.real.postgres import Cluster
 from tests.unit.controller.notices.conftest import GIB, Office
 
 
@@ -260,6 +263,57 @@ def test_a_stopped_resource_is_restored_on_objection(house: Office) -> None:
     assert _item(house, code).state == "withdrawn"
     with house.desk() as desk, pytest.raises(Problem, match="receipt was given"):
         orders.receipt(desk, 1)
+
+
+def test_what_is_restored_calls_the_order_back_and_tells_the_provider_to_start_it(
+    made: Callable[..., Office],
+) -> None:
+    house = made(notices=NoticesSettings(provider_email="cloud@example.cn"))
+    code = house.issue(1)
+    number = _answered(house, code, Answer("release"))
+    _act(house, code, number, "order_stop")
+    with pytest.raises(Problem, match="needs note"), house.desk() as desk:
+        acts.item(desk, code, number, bodies.ItemAct(act="restore"))
+    _act(house, code, number, "restore", note="业务未迁完")
+    with house.desk("cloud", "provider") as desk:
+        start, stop = queries.orders(desk, 1, 10).items
+        assert (stop.kind, stop.withdrawn, stop.done) == ("stop", house.clock(), None)
+        assert (start.kind, start.done) == ("start", None)
+        assert queries.waiting_for(desk, "provider") == 1
+        with pytest.raises(Problem, match="withdrawn"):
+            orders.receipt(desk, stop.id)
+        mails = desk.session.exec(
+            select(Delivery).where(Delivery.recipient == "cloud@example.cn")
+        ).all()
+        assert "恢复开机" in mails[-1].body["lines"][0]
+        orders.receipt(desk, start.id, "已开机")
+        assert queries.waiting_for(desk, "provider") == 0
+        assert queries.detail(desk, code).events[-1].act == "started"
+    assert _item(house, code).state == "withdrawn"
+
+
+def test_two_people_who_do_the_same_at_one_time_do_it_once(
+    made: Callable[..., Office], postgres: Cluster
+) -> None:
+    house = made(url=postgres.new_database())
+    code = house.issue(1)
+    number = _answered(house, code, Answer("release"))
+    both = Barrier(2)
+
+    def order(_: int) -> str:
+        with house.desk() as desk:
+            assert desk.item(desk.find(code), number).state == "release_due"
+            both.wait(10)
+            try:
+                orders.order(desk, code, number, "stop")
+            except Problem as refused:
+                return refused.title
+        return "ordered"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(order, range(2))) == ["not possible now", "ordered"]
+    with house.desk() as desk:
+        assert len(desk.session.exec(select(NoticeOrder)).all()) == 1
 
 
 def test_reading_is_noted_once(house: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -163,3 +164,27 @@ def test_an_edited_template_is_used_and_an_unknown_place_refused(house: Office) 
         wording.save(desk.session, desk.principal, "idle", "致{unit}的函", "共{count}项。")
     (code,) = house.draft(1)
     assert (house.read(code).title, house.read(code).body) == ("致市财政局的函", "共1项。")
+
+
+@pytest.mark.parametrize(
+    ("body", "near"), [("共{count项", "{count"), ("共count}项", "count}"), ("共｛count｝项", "｛")]
+)
+def test_a_template_with_a_brace_that_belongs_to_no_place_is_refused(
+    house: Office, body: str, near: str
+) -> None:
+    with house.desk() as desk, pytest.raises(Problem, match=re.escape(near)):
+        wording.save(desk.session, desk.principal, "idle", "函", f"{body}\n特此函告。")
+    (code,) = house.draft(1)
+    assert "特此函告" in house.read(code).body  # the shipped one is still in force
+
+
+@pytest.mark.parametrize("dated", [date(2026, 11, 24), date(2025, 11, 1), date(1926, 11, 23)])
+def test_a_letter_is_not_dated_in_the_future_nor_long_ago(house: Office, dated: date) -> None:
+    (code,) = house.draft(1)
+    with house.desk() as desk:
+        office.review(desk, code, "王核")
+        office.sign(desk, code, "赵签")
+        office.add_file(desk, code, "scan", "s.pdf", PDF)
+    with house.desk() as desk, pytest.raises(Problem, match="dated from 2025-11-22 to 2026-11-23"):
+        office.register(desk, code, "市数函〔2026〕1号", dated)
+    assert house.read(code).state == "signed"

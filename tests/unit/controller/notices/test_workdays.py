@@ -58,6 +58,12 @@ def test_the_override_file_goes_before_the_library(tmp_path: Path) -> None:
         ("[next]\nholidays = []", "is no year"),
         ("[2040]\nholidays = ['2040-10-01']\nworkdays = ['2040-10-01']", "both"),
         ("2040 = ", "not TOML"),
+        ("[2040]\nholidays = 7", "holidays is no list"),
+        ("[2040]\nworkdays = '2040-10-06'", "workdays is no list"),
+        ("[2040]\nholidays = [[]]", "no day of 2040"),
+        ("[2040]\nholidays = [2040-10-01T00:00:00Z]", "no day of 2040"),
+        ("[99999]\nholidays = ['2040-10-01']", "no day of 99999"),
+        ("2040 = 7", "is no year"),
     ],
 )
 def test_a_wrong_override_file_is_named_with_what_is_wrong(
@@ -66,6 +72,13 @@ def test_a_wrong_override_file_is_named_with_what_is_wrong(
     file = tmp_path / "days.toml"
     file.write_text(text, "utf-8")
     with pytest.raises(CalendarError, match=said):
+        read_calendar(str(file))
+
+
+def test_an_override_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "days.toml"
+    file.write_bytes("[2040] # 节假日".encode("gb18030"))
+    with pytest.raises(CalendarError, match="not UTF-8 at byte 9"):
         read_calendar(str(file))
 
 
