@@ -293,5 +293,8 @@ def _named(person: str) -> str:
 
 
 def _given(**values: object) -> list[str]:
-    """Names of what is really given."""
-    return [name for name, value in values.items() if value not in (None, "") and value]
+    """Names of what is really given; blanks are nothing."""
+    return [
+        name for name, value in values.items()
+        if (value.strip() if isinstance(value, str) else value)
+    ]  # fmt: skip

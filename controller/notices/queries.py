@@ -157,7 +157,7 @@ def order(desk: Desk, order_id: int) -> OrderView:
 
 
 def _visible_orders(desk: Desk) -> Select[Any]:
-    statement: Select[Any] = (
+    statement: Any = (
         select(NoticeOrder, Notice, Resource)
         .join(NoticeItem, col(NoticeItem.id) == col(NoticeOrder.item_id))
         .join(Notice, col(Notice.id) == col(NoticeItem.notice_id))
@@ -165,7 +165,8 @@ def _visible_orders(desk: Desk) -> Select[Any]:
     )
     if not desk.scope.everything:
         statement = statement.where(col(Notice.issued).is_not(None))
-    return desk.scope.limit(statement, col(Notice.unit_id))
+    limited: Select[Any] = desk.scope.limit(statement, col(Notice.unit_id))
+    return limited
 
 
 def _order(order: NoticeOrder, notice: Notice, resource: Resource) -> OrderView:

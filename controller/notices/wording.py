@@ -97,6 +97,7 @@ def check(title: str, body: str) -> None:
             422,
             "invalid template",
             f"a brace that belongs to no place, near {stray[0]!r}: write a place as {{count}}",
+            where=stray[0],
         )
     unknown = {name for name in _PLACE.findall(title + body) if name not in NAMES}
     if unknown:
@@ -105,6 +106,7 @@ def check(title: str, body: str) -> None:
             "invalid template",
             f"unknown place {{{min(unknown)}}}; there are "
             + ", ".join(f"{{{name}}}" for name in sorted(NAMES)),
+            where=f"{{{min(unknown)}}}",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -134,7 +135,8 @@ def _html(data: ReportData) -> str:
         run=data.detail.run,
         checks=data.detail.checks,
         formula=data.detail.formula,
-        definition=data.detail.definition,
+        definition={"conclusion": "", **data.detail.definition},
+        check_title=defaultdict(str, _check_titles()),
         standing=standing[:MOST_PRINTED],
         standing_total=len(standing),
         gone=gone[:MOST_PRINTED],
@@ -148,10 +150,16 @@ def _html(data: ReportData) -> str:
     )
 
 
+_PART_FIGURES = ("weight", "judged", "findings", "impact", "share_pct", "deduction")
+
 _HEADS = (
     "级别", "变化", "问题", "对象", "单位", "检查项",
     "首次发现", "责任人", "处理建议", "证据", "上次证据",
 )  # fmt: skip
+
+
+def _check_titles() -> dict[str, str]:
+    return {check.id: check.title_zh for check in plans.catalogue().values()}
 
 
 def _xlsx(data: ReportData) -> bytes:
@@ -196,17 +204,9 @@ def _xlsx(data: ReportData) -> bytes:
             head,
             ("检查项", "权重", "检查对象数", "问题数", "折算问题数", "占比 %", "扣分"),
             [
-                tuple(
-                    part[name]
-                    for name in (
-                        "check",
-                        "weight",
-                        "judged",
-                        "findings",
-                        "impact",
-                        "share_pct",
-                        "deduction",
-                    )
+                (
+                    _check_titles().get(part["check"], part["check"]),
+                    *(part[name] for name in _PART_FIGURES),
                 )
                 for part in data.detail.formula.get("parts", [])
             ],

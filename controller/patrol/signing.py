@@ -27,6 +27,9 @@ def sign(session: Session, scope: Scope, run_id: int, by: Principal, remark: str
         raise Problem(409, "run not done", "only a run that is done can be signed")
     if run.signed is not None:
         raise Problem(409, "signed already", f"{run.signed_by} has signed it")
+    if run.kind == DRILL and run.remark and "conclusion" not in run.definition:
+        # Drills of earlier releases kept their conclusion where the signature has its remark.
+        run.definition = {**run.definition, "conclusion": run.remark}
     run.signed_by, run.signed, run.remark = by.name, by.at, remark
     session.add(run)
     audit.record(session, by, "patrol.sign", f"run {run_id}", detail={"remark": remark})
@@ -77,7 +80,12 @@ def record_drill(
         plan=DRILL,
         plan_version=0,
         kind=DRILL,
-        definition={"title_zh": title, "scenario": scenario, "participants": participants},
+        definition={
+            "title_zh": title,
+            "scenario": scenario,
+            "participants": participants,
+            "conclusion": conclusion,
+        },
         by=by.name,
         started=started,
         finished=finished,
@@ -95,11 +103,13 @@ def record_drill(
                 "judged": 1,
                 "note_zh": f"预期：{step.expected}；实际：{step.outcome}",
                 "note_en": f"expected: {step.expected}; happened: {step.outcome}",
-                "error": "" if step.ok else step.outcome,
+                "expected": step.expected,
+                "outcome": step.outcome,
+                "ok": step.ok,
+                "error": "" if step.ok else step.outcome or "未达到预期",
             }
             for number, step in enumerate(steps, 1)
         ],
-        remark=conclusion,
     )
     session.add(run)
     session.flush()

@@ -65,7 +65,8 @@ class RunView(_View):
 
 
 class CheckView(_View):
-    """What became of one check; a drill's step has ``error`` where it failed."""
+    """What became of one check. A drill's step has ``ok`` with what was expected and what happened;
+    of drills of earlier releases only ``error`` says that it failed."""
 
     check: str
     title_zh: str
@@ -79,6 +80,9 @@ class CheckView(_View):
     note_en: str
     seconds: float
     error: str
+    expected: str = ""
+    outcome: str = ""
+    ok: bool | None = None
 
     def title(self, language: str) -> str:
         return self.title_en if language == "en" and self.title_en else self.title_zh
@@ -324,4 +328,7 @@ def _check(entry: dict[str, Any]) -> CheckView:
         note_en=entry.get("note_en", ""),
         seconds=entry.get("seconds", 0.0),
         error=entry.get("error", ""),
+        expected=entry.get("expected", ""),
+        outcome=entry.get("outcome", ""),
+        ok=entry.get("ok", None if entry["check"] in plans.catalogue() else not entry.get("error")),
     )

@@ -182,10 +182,12 @@ def findings_page(view: FindingsView, file: str = "") -> Response:
 @router.post("/findings/acknowledge")
 def acknowledge(
     view: Acknowledger,
-    ids: Annotated[list[int], Form()],
+    ids: Annotated[list[int] | None, Form()] = None,
     note: Annotated[str, Form(max_length=1000)] = "",
     back: Annotated[str, Form()] = "",
 ) -> RedirectResponse:
+    if not ids:
+        return render.go("/findings", Flash("bad", view.text("请至少选择一项问题。")))
     with view.runtime.database.write() as session:
         count = changes.acknowledge(session, view.scope, ids, view.principal, note)
     to = f"/findings/{ids[0]}" if back == "finding" else "/findings"

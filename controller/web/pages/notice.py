@@ -14,6 +14,7 @@ from controller.notices.api import as_download, read_upload
 from controller.notices.desk import Desk
 from controller.notices.lifecycle import ITEM, LETTER, OFFICE, allowed
 from controller.notices.views import EscalationView, ItemView, NoticeDetail
+from controller.problems import Problem
 from controller.reports.api import letter_file
 from controller.reports.letters import Letter, letter_of
 from controller.web import render
@@ -31,7 +32,7 @@ from controller.web.pages.notice_parts import (
 )
 from controller.web.pages.notice_unit import unit_page
 from controller.web.pages.notices import NoticesManager, NoticesView, attempt, desk_of
-from controller.web.shell import Crumb
+from controller.web.shell import Crumb, Flash
 from controller.web.view import View
 
 router = APIRouter()
@@ -264,21 +265,26 @@ def escalate(
 @router.post("/notice-files/{code}")
 async def upload(code: str, view: NoticesManager, kind: str = "scan") -> RedirectResponse:
     """Sent by script with the token in its header: a form of several parts carries no proof."""
-    name, content = await read_upload(view.request)
-    done = view.text("扫描件已上传。")
-
-    def store() -> RedirectResponse:
-        return attempt(
-            view, path_of(code), done, lambda desk: office.add_file(desk, code, kind, name, content)
-        )
-
-    answer = await run_in_threadpool(store)
+    try:
+        name, content = await read_upload(view.request)
+    except Problem as problem:
+        # The script shows no answer of its own: it goes where the flash is.
+        answer = render.go(path_of(code), Flash("bad", words.refusal(problem, view.text)))
+    else:
+        answer = await run_in_threadpool(_keep_file, view, code, kind, name, content)
     if "hx-request" in view.request.headers:
         # The script would follow a redirect within the page; this makes the browser go there.
         answer.headers["HX-Redirect"] = answer.headers["location"]
         del answer.headers["location"]
         answer.status_code = 200
     return answer
+
+
+def _keep_file(view: View, code: str, kind: str, name: str, content: bytes) -> RedirectResponse:
+    return attempt(
+        view, path_of(code), view.text("扫描件已上传。"),
+        lambda desk: office.add_file(desk, code, kind, name, content),
+    )  # fmt: skip
 
 
 @router.get("/notices/{code}/letter.{form}")

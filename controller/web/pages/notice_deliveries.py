@@ -156,7 +156,9 @@ def save_template(
         with view.runtime.database.read() as session:
             before = wording.in_force(session, kind)
         typed = replace(before, title=title[:MOST_SHOWN], body=body[:MOST_SHOWN])
-        error = f"{words.refusal(problem, _)} {problem.detail}"
+        error = words.refusal(problem, _)
+        if where := problem.extra.get("where"):
+            error += _("有误之处：{where}", where=where)
         return _template_page(view, _kinds(_), typed, error)
     back = render.link("/notices/template", kind=kind)
     return render.go(back, Flash("good", _("模板已保存，之后拟的函使用新模板。")))

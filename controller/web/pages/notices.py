@@ -254,7 +254,7 @@ def draft(view: NoticesManager, verdict: Annotated[list[int] | None, Form()] = N
     except Problem as problem:
         if problem.status not in (409, 422):
             raise
-        return render.go("/notices", Flash("bad", words.refusal(problem, _)))
+        return render.go("/idle", Flash("bad", words.refusal(problem, _)))
     text = _("已拟 {n} 份函。", n=len(made.codes))
     if made.skipped:
         names = "、".join(list(made.skipped)[:5])

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from controller.patrol import plans, signing
 from controller.patrol import views as runs
 from controller.patrol.views import CheckView, SeenFinding
+from controller.problems import Problem
 from controller.web import render, tables
 from controller.web.pages import patrol_words as words
 from controller.web.pages.parts import Choice
@@ -69,6 +70,8 @@ class RunPage(render.Context):
     checks: list[ShownEntry]
     parts: list[dict[str, Any]]
     weights: float
+    passed: int
+    """Steps of a drill that went as expected."""
     definition: dict[str, Any]
     may_sign: bool
     exports: tuple[tables.ExportLink, ...]
@@ -165,6 +168,7 @@ def run_page(run_id: int, view: PatrolView) -> Response:
             if part["deduction"]
         ],
         weights=float(detail.formula.get("weights", 0)),
+        passed=sum(bool(each.ok) for each in detail.checks),
         definition=detail.definition,
         may_sign=view.may("patrol.run") and detail.run.state == "done" and not detail.run.signed,
         exports=(
@@ -186,6 +190,12 @@ def run_page(run_id: int, view: PatrolView) -> Response:
 def sign(
     run_id: int, view: Runner, remark: Annotated[str, Form(max_length=2000)] = ""
 ) -> RedirectResponse:
-    with view.runtime.database.write() as session:
-        signing.sign(session, view.scope, run_id, view.principal, remark)
-    return render.go(f"/patrol/runs/{run_id}", Flash("good", view.text("已签名。")))
+    back = f"/patrol/runs/{run_id}"
+    try:
+        with view.runtime.database.write() as session:
+            signing.sign(session, view.scope, run_id, view.principal, remark)
+    except Problem as problem:
+        if problem.status != 409:
+            raise
+        return render.go(back, Flash("warn", view.text("未签名：已有人签名，或巡查尚未完成。")))
+    return render.go(back, Flash("good", view.text("已签名。")))

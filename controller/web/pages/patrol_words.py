@@ -154,15 +154,16 @@ def evidence(
     names = [name for name in labels if name in detail]
     names += [name for name in detail if name not in labels and name not in REMEDY.values()]
     side = 1 if language == "en" else 0
-    return [
-        Evidence(
-            labels[name][side] if name in labels else name,
-            _shown(detail[name], zone),
-            _shown(before.get(name), zone) if before else "",
-        )
-        for name in names
-        if detail[name] not in (None, "")
-    ]
+    found = []
+    for name in names:
+        if detail[name] in (None, ""):
+            continue
+        label = labels[name][side] if name in labels else name
+        # A percentage is read after its figure: "使用率 97 %", not "使用率 % 97".
+        unit = " %" if label.endswith(" %") else ""
+        then = _shown(before.get(name), zone) + unit if before else ""
+        found.append(Evidence(label.removesuffix(" %"), _shown(detail[name], zone) + unit, then))
+    return found
 
 
 def _shown(value: Any, zone: ZoneInfo) -> str:

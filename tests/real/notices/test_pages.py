@@ -13,7 +13,7 @@ import httpx
 import pytest
 from aiosmtpd.controller import Controller
 from playwright.sync_api import Browser, Page
-from sqlmodel import select
+from sqlmodel import col, select
 
 from controller.inventory.tables import Holding, Resource
 from controller.notices import clock, deliver
@@ -56,6 +56,17 @@ def _issued(console: Console, verdict: int) -> str:
         assert upload.status_code == 303, upload.text
         _post(ops, f"{path}/act", act="register", number=f"市数函〔2026〕{verdict}号")
     return code
+
+
+def _waiting(console: Console) -> str:
+    """A letter whose answer is waited for, of another test where there is one."""
+    with console.runtime.database.read() as session:
+        found = session.exec(
+            select(Notice.code)
+            .join(NoticeItem, col(NoticeItem.notice_id) == col(Notice.id))
+            .where(NoticeItem.state == "waiting")
+        ).first()
+    return found or _issued(console, 2)
 
 
 def _mails(console: Console) -> list[Any]:
@@ -167,14 +178,57 @@ def test_the_boards_pages_show_what_they_should(console: Console, browser: Brows
         assert ops.get("/notices?file=csv").text.startswith("\ufeff编号")
         answer = _post(ops, "/notices/draft", verdict="2")
         assert "未列入" in ops.get(answer.headers["location"]).text
-        saved = _post(ops, "/notices/template", kind="idle", title="函", body="{nothing}")
-        assert "模板有误" in ops.get(saved.headers["location"]).text
+        nothing = _post(ops, "/notices/draft")
+        assert nothing.headers["location"] == "/idle"
+        assert "请至少选择一项资源" in ops.get("/idle").text
     with console.client("cloud") as cloud:
         assert cloud.get("/notices").status_code == 403
         assert cloud.get("/notices/orders").status_code == 200
     with console.client("czj") as unit:
         assert unit.get("/notices/follow").status_code == 403
         assert "站内信" in unit.get("/notices").text
+
+
+def test_what_is_refused_comes_back_as_it_was_typed(console: Console) -> None:
+    with console.client("ops") as ops:
+        text = {"kind": "idle", "title": "函", "body": "我写了很久的一段话。\n共{count项。"}
+        refused = ops.post("/notices/template", data=text)
+        assert refused.status_code == 422
+        for said in ("花括号须成对", "{count项", "我写了很久的一段话。"):
+            assert said in refused.text
+    code = _waiting(console)
+    number = _item(console.runtime, code).id
+    path = f"/notices/{code}/items/{number}/answer"
+    with console.client("czj-handler") as handler:
+        typed = {"answer": "keep", "keep_until": "2026-99-99", "note": "年底决算要用"}
+        refused = handler.post(path, data=typed)
+        assert refused.status_code == 422
+        for said in ("日期格式不正确", "年底决算要用", 'value="keep" required checked'):
+            assert said in refused.text
+        refused = handler.post(path, data={"answer": "dispute", "note": " "})
+        assert (refused.status_code, _item(console.runtime, code).state) == (422, "waiting")
+        _post(handler, path, answer="release", note="可以释放")
+    assert _item(console.runtime, code).state == "answered"
+
+
+def test_a_scan_that_is_too_large_or_missing_is_said_on_the_page(console: Console) -> None:
+    with console.client("ops") as ops:
+        (code, *_) = re.findall(r"TX-\d{4}-\d{4}", ops.get("/notices").text)
+        for sent, said in (
+            ({"files": {"file": ("大.pdf", PDF + bytes(21 << 20))}}, "不能超过 20 MB"),
+            ({"data": {"file": ""}}, "请选择要上传的扫描件"),
+        ):
+            answer = ops.post(f"/notice-files/{code}", headers={"hx-request": "true"}, **sent)
+            assert (answer.status_code, answer.headers["hx-redirect"]) == (200, f"/notices/{code}")
+            assert said in ops.get(f"/notices/{code}").text
+
+
+def test_an_id_that_no_column_can_hold_is_not_found(console: Console) -> None:
+    with console.client("ops") as ops:
+        huge = "9" * 20
+        for path in (f"/findings/{huge}", f"/patrol/runs/{huge}", f"/api/v1/findings/{huge}"):
+            assert ops.get(path).status_code == 404, path
+        assert ops.post("/notices/draft", data={"verdict": huge}).status_code == 422
 
 
 def test_the_scan_is_uploaded_from_the_page_by_hand(

@@ -188,3 +188,12 @@ def test_a_letter_is_not_dated_in_the_future_nor_long_ago(house: Office, dated: 
     with house.desk() as desk, pytest.raises(Problem, match="dated from 2025-11-22 to 2026-11-23"):
         office.register(desk, code, "市数函〔2026〕1号", dated)
     assert house.read(code).state == "signed"
+
+
+def test_a_blank_is_no_reason(house: Office) -> None:
+    code = house.issue(1)
+    with pytest.raises(Problem, match="needs note"), house.desk() as desk:
+        office.close(desk, code, " \n ")
+    with pytest.raises(Problem, match="needs note"), house.desk() as desk:
+        office.decide(desk, code, desk.items(desk.find(code))[0].id or 0, "withdraw", "\t")
+    assert house.read(code).state == "issued"

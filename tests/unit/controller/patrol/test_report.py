@@ -109,6 +109,8 @@ def test_a_drill_is_a_run_of_its_own_kind(c: City) -> None:
     steps = [
         signing.Step("发现告警", "10 分钟内", "6 分钟", True),
         signing.Step("切换", "5 分钟内", "没有成功", False),
+        signing.Step("恢复", "", "", False),
+        signing.Step("复盘", "", "", True),
     ]
     with c.runtime.database.write() as session:
         number = signing.record_drill(
@@ -125,8 +127,15 @@ def test_a_drill_is_a_run_of_its_own_kind(c: City) -> None:
     data = _data(c, number)
     assert (data.detail.run.kind, data.detail.run.score) == ("drill", 50)
     html = report.render(data, "html").decode()
-    for said in ("应急演练记录", "分中心断电", "王一、李二", "没有成功", "1 / 2"):
+    for said in ("应急演练记录", "分中心断电", "王一、李二", "没有成功", "2 / 4", "需更新手册"):
         assert said in html
+    # A step that failed without a word is a failed step all the same.
+    assert html.count("未达到预期") == 2
+    with c.runtime.database.write() as session:
+        signing.sign(session, CITY, number, by, "已复核")
+    signed = _data(c, number)
+    assert signed.detail.run.remark == "已复核"
+    assert "需更新手册" in report.render(signed, "html").decode()  # not lost to the signature
     with pytest.raises(Problem, match="before now"), c.runtime.database.write() as session:
         signing.record_drill(
             session, by, title="x", scenario="", participants=[], started=c.now,
