@@ -25,6 +25,7 @@ def as_docx(letter: Letter) -> bytes:
     """Word and WPS replace a font that is not there by one of the same kind."""
     document: Any = Document()
     document.settings.odd_and_even_pages_header_footer = True
+    speak_chinese(document)
     _page(document.sections[0])
     _normal(document.styles["Normal"])
     _line(document, letter.title, BOLD, Pt(22), "center", indent=0, line=Pt(33))
@@ -55,6 +56,12 @@ def as_docx(letter: Letter) -> bytes:
     file = io.BytesIO()
     document.save(file)
     return file.getvalue()
+
+
+def speak_chinese(document: Any) -> None:
+    """Where a font is not there, another of simplified Chinese takes its place, with its commas."""
+    for language in document.styles.element.iter(qn("w:lang")):
+        language.set(qn("w:eastAsia"), "zh-CN")
 
 
 def _page(section: Any) -> None:
@@ -135,6 +142,8 @@ def _table(document: Any, letter: Letter) -> None:
     for row in table.rows:
         for cell, width in zip(row.cells, WIDTHS, strict=True):
             cell.width = Mm(width)
+        # A resource's line is not torn over two pages.
+        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
 
 
 def repeat_heads(table: Any) -> None:

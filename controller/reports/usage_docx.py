@@ -9,7 +9,7 @@ from docx import Document
 from docx.enum.section import WD_ORIENT
 from docx.shared import Mm, Pt
 
-from controller.reports.letter_docx import put_font, repeat_heads
+from controller.reports.letter_docx import put_font, repeat_heads, speak_chinese
 from controller.reports.usage_data import UsageData
 from controller.reports.usage_words import Section, Sheet, write
 
@@ -22,6 +22,7 @@ def as_docx(data: UsageData) -> bytes:
     """Word and WPS replace a font that is not there by one of the same kind."""
     report = write(data)
     document: Any = Document()
+    speak_chinese(document)
     _landscape(document.sections[0])
     _line(document, report.title, HEAD, 18, "center")
     _line(document, report.facts, BODY, 10.5, "center")

@@ -28,6 +28,11 @@ document.addEventListener("DOMContentLoaded", () => {
 
 document.addEventListener("change", (event) => {
   const field = event.target;
+  // The box in a table's head ticks every box of its name that the page shows.
+  if (field instanceof HTMLInputElement && field.dataset.ticks) {
+    const boxes = field.closest("table").querySelectorAll(`tbody input[name="${field.dataset.ticks}"]`);
+    boxes.forEach((box) => (box.checked = field.checked));
+  }
   if (!(field instanceof HTMLSelectElement)) return;
   // The unit of a user or token is asked for only where the role is bound to one.
   if (field.matches("[data-bound-roles]")) showUnitField(field);

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from docx import Document
+from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
 from controller.notices import office, queries
@@ -92,6 +93,10 @@ def test_the_docx_has_the_margins_and_indents_of_the_form(letter: Letter) -> Non
     assert lines["市财政局："].runs[0].font.size == Pt(16)
     table = document.tables[0]
     assert [cell.text for cell in table.rows[1].cells] == list(letter.rows[0])
+    # Lines are not torn, and a font that is not there is replaced by one of simplified Chinese.
+    assert all(row._tr.trPr.findall(qn("w:cantSplit")) for row in table.rows)
+    spoken = [each.get(qn("w:eastAsia")) for each in document.styles.element.iter(qn("w:lang"))]
+    assert spoken == ["zh-CN"]
 
 
 def test_nothing_a_unit_is_called_becomes_markup() -> None:
