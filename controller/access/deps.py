@@ -70,30 +70,44 @@ async def identify(request: Request, runtime: RuntimeDep) -> Principal | None:
     With a cookie an unsafe request must prove that our own page made it (CSRF).
     Raises Problem 401 for a token that is not valid, 403 for a forged request.
     """
-    now, address = runtime.now(), client_address(request)
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        principal = None
-        if scheme.lower() == "bearer":
-            local: str | None = getattr(request.app.state, "local_token_hash", None)
-            if local is not None and hash_secret(credential) == local:
-                return local_principal(now)
-            principal = await run_in_threadpool(
-                tokens.resolve, runtime.database, credential, address, now
-            )
-        if principal is None:
+    principal = await run_in_threadpool(_whose, request, runtime, touch=True)
+    if principal is None:
+        if request.headers.get("authorization", "").partition(" ")[0]:
             raise unauthorized("the API token is unknown, expired or revoked")
-        return principal
-    secure = sessions.is_secure(request, runtime.settings)
-    cookie = request.cookies.get(sessions.cookie_name(secure))
-    if not cookie:
         return None
-    principal = await run_in_threadpool(sessions.resolve, runtime.database, cookie, address, now)
-    if principal is not None and request.method not in SAFE_METHODS:
+    by_cookie = bool(principal.session_hash)
+    if by_cookie and request.method not in SAFE_METHODS:
         check_origin(request, runtime.settings)
         if not await _carries_csrf(request, principal.csrf):
             raise Problem(403, "request not proven ours", "reload the page and try again")
     return principal
+
+
+def _whose(request: Request, runtime: Runtime, *, touch: bool) -> Principal | None:
+    """Whose token or session a request bears now. ``touch``: whether it counts as use."""
+    now, address = runtime.now(), client_address(request)
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.lower() != "bearer":
+            return None
+        local: str | None = getattr(request.app.state, "local_token_hash", None)
+        if local is not None and hash_secret(credential) == local:
+            return local_principal(now)
+        return tokens.resolve(runtime.database, credential, address, now, touch=touch)
+    secure = sessions.is_secure(request, runtime.settings)
+    cookie = request.cookies.get(sessions.cookie_name(secure))
+    if not cookie:
+        return None
+    return sessions.resolve(runtime.database, cookie, address, now, touch=touch)
+
+
+def still_admitted(request: Request, runtime: Runtime, needed: Require) -> Scope | None:
+    """What the caller of an answer that is still under way may see by now; None once the token or
+    session is over, or its user may no more. Counts as no use: watching keeps nobody signed in."""
+    principal = _whose(request, runtime, touch=False)
+    if principal is None or principal.must_change_password or not principal.holds(*needed.roles):
+        return None
+    return resolve_scope(request, runtime, principal)
 
 
 async def _carries_csrf(request: Request, expected: str) -> bool:

@@ -77,8 +77,13 @@ def open_session(session: Session, user: User, address: str, now: datetime) -> s
     return cookie
 
 
-def resolve(database: Database, cookie: str, address: str, now: datetime) -> Principal | None:
-    """Whose cookie it is, or None if it is unknown, over, or its user is disabled."""
+def resolve(
+    database: Database, cookie: str, address: str, now: datetime, *, touch: bool = True
+) -> Principal | None:
+    """Whose cookie it is, or None if it is unknown, over, or its user is disabled.
+
+    ``touch``: it counts as use, and the idle limit begins anew.
+    """
     token_hash = hash_secret(cookie)
     with database.read() as session:
         found = session.exec(
@@ -91,7 +96,7 @@ def resolve(database: Database, cookie: str, address: str, now: datetime) -> Pri
         login_session, user = found
         if user.disabled or _over(login_session, now):
             return None
-        stale = now - login_session.last_seen > TOUCH
+        stale = touch and now - login_session.last_seen > TOUCH
         principal = Principal(
             name=user.username,
             role=user.role,

@@ -50,8 +50,13 @@ def create_token(
     return text, token
 
 
-def resolve(database: Database, text: str, address: str, now: datetime) -> Principal | None:
-    """Whose token it is, or None if it is unknown, expired or revoked."""
+def resolve(
+    database: Database, text: str, address: str, now: datetime, *, touch: bool = True
+) -> Principal | None:
+    """Whose token it is, or None if it is unknown, expired or revoked.
+
+    ``touch``: it counts as use.
+    """
     with database.read() as session:
         token = session.exec(
             select(ApiToken).where(ApiToken.token_hash == hash_secret(text))
@@ -60,7 +65,7 @@ def resolve(database: Database, text: str, address: str, now: datetime) -> Princ
             return None
         if token.expires is not None and token.expires <= now:
             return None
-        stale = token.last_used is None or now - token.last_used > TOUCH
+        stale = touch and (token.last_used is None or now - token.last_used > TOUCH)
         token_id = token.id
         principal = Principal(
             name=f"token {token.prefix}" + (f" ({token.name})" if token.name else ""),

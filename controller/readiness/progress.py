@@ -22,7 +22,8 @@ from controller.runtime import Runtime
 
 LOOK_SECONDS = 0.7
 STILL_SECONDS = 10.0
-"""A comment after this long without news, so that proxies do not hang up."""
+"""A comment after this long without news, so that proxies do not hang up; and as often it is asked
+whether the caller may still watch."""
 LONGEST_SECONDS = 15 * 60.0
 """Then the browser connects anew: a stream must not hold a connection for ever."""
 MOST_STREAMS = 60
@@ -42,13 +43,19 @@ async def stream(
     after: int,
     streams: Streams,
     gone: Callable[[], Awaitable[bool]],
+    admitted: Callable[[], bool],
 ) -> AsyncIterator[str]:
-    """Text of the events, until the run is over. Raises Problem 503 before the first."""
+    """Text of the events, until the run is over or the caller is not ``admitted`` (asked in a
+    thread, every STILL_SECONDS) any more."""
     streams.open += 1
     try:
-        began = said = time.monotonic()
+        began = said = asked = time.monotonic()
         yield "retry: 2000\n\n"
         while time.monotonic() - began < LONGEST_SECONDS and not await gone():
+            if time.monotonic() - asked > STILL_SECONDS:
+                asked = time.monotonic()
+                if not await run_in_threadpool(admitted):
+                    return
             detail = await run_in_threadpool(look, runtime, run_id, after)
             if detail is not None:
                 after, said = detail.run.seq, time.monotonic()

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 
 from controller.access import audit
-from controller.access.deps import RuntimeDep, ScopeDep, may
+from controller.access.deps import RuntimeDep, ScopeDep, may, still_admitted
 from controller.access.principal import Principal
 from controller.inventory.model import Page
-from controller.problems import Problem
+from controller.problems import NotFound, Problem
 from controller.readiness import compare as comparing
 from controller.readiness import judging, progress, projects, runs, uploads, views, waivers
 from controller.readiness import report as reporting
@@ -183,9 +183,12 @@ def run_events(
     runtime: RuntimeDep,
     scope: ScopeDep,
     reader: Reader,
-    after: Annotated[int, Query(ge=-1, description="Sequence number seen last")] = -1,
+    after: Annotated[int, Query(ge=-1, lt=2**31, description="Sequence number seen last")] = -1,
 ) -> StreamingResponse:
-    """Server-sent events ``progress`` and, last, ``end``: the run and the hosts that changed."""
+    """Server-sent events ``progress`` and, last, ``end``: the run and the hosts that changed.
+
+    The stream ends within seconds of the caller's session or token, and after 15 minutes.
+    """
     del reader
     with runtime.database.read() as session:
         projects.of_run(session, scope, run_id)
@@ -193,8 +196,20 @@ def run_events(
     progress.check_room(streams)
     last = request.headers.get("last-event-id", "")
     after = int(last) if last.isdecimal() and len(last) < 10 else after
+
+    def admitted() -> bool:
+        now_seen = still_admitted(request, runtime, may("readiness.read"))
+        if now_seen is None:
+            return False
+        with runtime.database.read() as session:
+            try:
+                projects.of_run(session, now_seen, run_id)
+            except NotFound:
+                return False
+        return True
+
     return StreamingResponse(
-        progress.stream(runtime, run_id, after, streams, request.is_disconnected),
+        progress.stream(runtime, run_id, after, streams, request.is_disconnected, admitted),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
     )
