@@ -6,14 +6,13 @@ Browsers that ask for HTML get a page instead, if the web part has set ``app.sta
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, OperationalError, StatementError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,7 +25,8 @@ MEDIA_TYPE = "application/problem+json"
 ProblemPage = Callable[[Request, Problem, str], Response]
 """(request, problem, id of the request) -> page; may also be a redirect to the login."""
 
-_LONG_NUMBER = re.compile(r"\d{10,}")
+MOST_DIGITS = 18
+"""Of a number in a path that some row could have: keys end at 2**63 - 1, which has 19."""
 
 log = logging.getLogger("yunxun.api")
 
@@ -65,8 +65,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(OperationalError, _database)
-    app.add_exception_handler(DataError, _number)
-    app.add_exception_handler(OverflowError, _number)
+    for kind in (OverflowError, DataError, StatementError):
+        app.add_exception_handler(kind, _too_large)
     app.add_exception_handler(SamplesError, _samples)
 
 
@@ -107,14 +107,28 @@ async def _database(request: Request, error: Exception) -> Response:
     )
 
 
-async def _number(request: Request, error: Exception) -> Response:
-    """A number that no column can hold: an id that nothing has, where it stands in the address."""
-    log.info("a number out of range", extra=_context(request), exc_info=error)
-    if _LONG_NUMBER.search(request.url.path):
-        return answer(
-            request, Problem(404, "not found", f"nothing has the id of {request.url.path}")
-        )
-    return answer(request, Problem(422, "number out of range", "a number is too large"))
+async def _too_large(request: Request, error: Exception) -> Response:
+    """A number or a date that no database holds: nothing has such a key, and nothing can take it.
+
+    SQLite's driver raises OverflowError itself, PostgreSQL refuses with DataError, and a moment
+    that leaves the calendar when it is turned to UTC fails in the statement's making.
+    """
+    inner = error.orig if isinstance(error, StatementError) else error
+    if not isinstance(error, DataError) and not isinstance(inner, OverflowError):
+        return await unexpected(request, error)
+    log.warning("value out of range", extra=_context(request), exc_info=error)
+    for value in request.path_params.values():
+        digits = str(value).removeprefix("-")
+        if digits.isdecimal() and len(digits) > MOST_DIGITS:
+            return answer(request, Problem(404, "not found", f"nothing has the number {value}"))
+    return answer(
+        request,
+        Problem(
+            422,
+            "number out of range",
+            "a number or a date in the request is larger than any that can be kept",
+        ),
+    )
 
 
 async def _samples(request: Request, error: Exception) -> Response:

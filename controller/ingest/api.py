@@ -292,7 +292,7 @@ async def describe_self(request: Request, runtime: RuntimeDep) -> Response:
 
 def _held(text: str) -> frozenset[int]:
     """Numbers of tasks an agent says it holds, apart by commas; what is no number is left out."""
-    return frozenset(int(word) for word in text[:4000].split(",") if word.strip().isdigit())
+    return frozenset(int(word) for word in text[:4000].split(",") if word.strip().isdecimal())
 
 
 @door_router.get(
