@@ -45,7 +45,13 @@ def fence_of(allowed: Sequence[str]) -> Fence:
 
 def read_targets(lines: Iterable[str]) -> list[SiteTarget]:
     """From CSV with the columns code, url, perhaps unit. Raises TargetError."""
-    rows = csv.DictReader(lines)
+    try:
+        return _read_rows(csv.DictReader(lines))
+    except csv.Error as error:
+        raise TargetError(f"the list of sites is not CSV: {error}") from None
+
+
+def _read_rows(rows: csv.DictReader[str]) -> list[SiteTarget]:
     missing = {"code", "url"} - set(rows.fieldnames or ())
     if missing:
         raise TargetError(f"the list of sites has no column {', '.join(sorted(missing))}")

@@ -31,6 +31,8 @@ router = APIRouter()
 
 MOST_LINES = 2000
 
+MOST_CHARACTERS = 1000
+"""Of a line; the four cells of one host have less."""
 
 @dataclass(frozen=True)
 class HostsPage(render.Context):
@@ -120,6 +122,9 @@ def parse_lines(text: str) -> list[WantedHost]:
         address, port = _address(cells[1], number)
         found.append(
             WantedHost(name=cells[0], address=address, port=port, system=cells[2], unit=cells[3])
+        if len(raw) > MOST_CHARACTERS:
+            raise Problem(422, "bad host", f"line {number} has over {MOST_CHARACTERS} characters: "
+                          "write one host a line")  # fmt: skip
         )
     return found
 

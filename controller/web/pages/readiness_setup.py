@@ -198,7 +198,7 @@ def save_connection(
 def _port(text: str) -> int | None:
     if not text.strip():
         return None
-    if not text.strip().isdecimal():
+    if not text.strip().isdecimal() or len(text) > 10:
         raise Problem(422, "bad connection", f"port {text!r} is no number")
     return int(text)
 

@@ -68,7 +68,15 @@ def test_lines_of_hosts_are_read_with_ports_systems_and_units() -> None:
     ]
 
 
-@pytest.mark.parametrize("bad", ["a,b,c,d,e", "a,10.0.0.1:ssh"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "a,b,c,d,e",
+        "a,10.0.0.1:ssh",
+        pytest.param("a," + "b" * 140_000, id="longer than the csv module reads"),
+        pytest.param("a,10.0.0.1:" + "2" * 5_000, id="more digits than int() reads"),
+    ],
+)
 def test_a_bad_line_is_named(bad: str) -> None:
     with pytest.raises(Problem, match="line 2"):
         parse_lines(f"ok\n{bad}")
