@@ -1,6 +1,8 @@
 """Edges as agents send them, taken into the packed set of the agent's resource.
 
-One row of the database a resource, written once a document; a document is one day's.
+One row of the database a resource, written once a document; a document is one day's. The row is
+held from the reading to the commit: two agents may speak for one machine (a copy, or one enrolled
+anew), each through a process of its own.
 """
 
 from __future__ import annotations
@@ -8,6 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
 from collectors.records import Document
@@ -91,13 +96,9 @@ def take_edges(
     if at > now + FUTURE:
         raise BadEdgesError("lies in the future")
     day = day_number(at.astimezone(SHANGHAI).date())
-    kept = session.exec(
-        select(MoveEdges).where(col(MoveEdges.resource_id) == resource_id)
-    ).one_or_none()
-    known = unpack(kept.packed) if kept is not None else EdgeSet()
+    kept = _held(session, resource_id, at)
+    known = unpack(kept.packed)
     known.merge(rows, day)
-    if kept is None:
-        kept = MoveEdges(resource_id=resource_id, since=at, last=at, packed=b"")
     kept.packed, kept.edges = known.pack(), len(known)
     kept.last = max(kept.last, at)
     left_out = body.get("left_out", 0)
@@ -108,15 +109,31 @@ def take_edges(
     return len(rows)
 
 
+def _held(session: Session, resource_id: int, at: datetime) -> MoveEdges:
+    """The resource's row, nobody else's until the commit; an empty one where there was none."""
+    statement = (
+        select(MoveEdges)
+        .where(col(MoveEdges.resource_id) == resource_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    kept = session.exec(statement).one_or_none()
+    if kept is not None:
+        return kept
+    connection = session.connection()
+    sqlite = connection.dialect.name == "sqlite"
+    insert: Any = (sqlite_insert if sqlite else postgresql_insert)(MoveEdges)
+    first = {"resource_id": resource_id, "since": at, "last": at, "edges": 0, "left_out": 0,
+             "packed": EdgeSet().pack()}  # fmt: skip
+    # Another may be adding the same: then this waits for it, and takes its row.
+    connection.execute(insert.values(first).on_conflict_do_nothing())
+    return session.exec(statement).one()
+
+
 def purge_edges(session: Session, now: datetime) -> int:
     """Drops the sets of resources that no agent told anything of for DAYS days; how many."""
-    old = session.exec(
-        select(MoveEdges).where(col(MoveEdges.last) < now - timedelta(days=DAYS))
-    ).all()
-    for each in old:
-        session.delete(each)
-    session.flush()
-    return len(old)
+    old = col(MoveEdges.last) < now - timedelta(days=DAYS)
+    return int(session.execute(delete(MoveEdges).where(old)).rowcount)  # type: ignore[attr-defined]
 
 
 def moment_of(time_ms: int) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 
 import pytest
@@ -90,6 +91,26 @@ def test_unknown_peers_are_told_by_whose_range_they_lie_in(database: Database) -
     rows = found.rows(unknown=True, text="554")
     (view,) = found.views(rows, 0, 10)
     assert (view.server.address, view.server.network) == ("172.20.9.7", "视频专网")
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["its first documents", "further ones"])
+def test_two_documents_of_one_host_at_once_are_both_kept(database: Database, known: bool) -> None:
+    """Two agents of one machine, each at a process of its own."""
+    ports = {1, 2}
+    if known:
+        _tell(database, WEB, ["out", "tcp", "10.1.0.2", 3, "", 1, 1])
+        ports.add(3)
+    second = threading.Thread(
+        target=_tell, args=(database, WEB, ["out", "tcp", "10.1.0.2", 2, "", 1, 1])
+    )
+    with database.write() as session:
+        body = {"edges": [["out", "tcp", "10.1.0.2", 1, "", 1, 1]]}
+        take_edges(session, WEB, body, NOW, NOW)
+        second.start()
+        second.join(0.5)  # it has read what there is, or waits until we are done
+    second.join(10)
+    assert not second.is_alive()
+    assert {int(port) for port in _map(database).links.port} == ports
 
 
 def test_only_the_days_asked_for_count(database: Database) -> None:
