@@ -16,7 +16,7 @@ from sqlmodel import Session, col
 from controller.access.scope import Scope
 from controller.inventory.register_tables import XINCHUANG_LAYERS
 from controller.inventory.systems import SystemRecordView, cloud_state, system_register
-from controller.readiness import judging
+from controller.readiness import judging, projects
 from controller.readiness.tables import (
     ReadinessHost,
     ReadinessJudgement,
@@ -53,6 +53,9 @@ class SystemState:
     hosts: int
     layers: dict[str, LayerState]
     projects: tuple[tuple[int, str], ...] = ()
+    """Within the scope."""
+    elsewhere: bool = False
+    """Whether a project that the scope does not hold (the city's, or of more units) has it."""
 
     @property
     def state(self) -> str:
@@ -100,15 +103,20 @@ def system_states(
 ) -> list[SystemState]:
     """Every system of the scope, by unit and name."""
     records = system_register(session, scope, at, unit_ids=unit_ids)
-    checked = _checked(session, [each.id for each in records])
-    return [_state(each, *checked.get(each.id, ({}, 0, ()))) for each in records]
+    checked = _checked(session, scope, [each.id for each in records])
+    return [_state(each, *checked.get(each.id, ({}, 0, (), False))) for each in records]
 
 
-Checked = tuple[dict[str, str], int, tuple[tuple[int, str], ...]]
+Checked = tuple[dict[str, str], int, tuple[tuple[int, str], ...], bool]
 
 
-def _checked(session: Session, system_ids: list[int]) -> dict[int, Checked]:
-    """System to (class to state, hosts, projects), from the newest judgements of its hosts."""
+def _checked(session: Session, scope: Scope, system_ids: list[int]) -> dict[int, Checked]:
+    """System to (class to state, hosts, projects, elsewhere), from its hosts' newest judgements.
+
+    What was judged of a system belongs to its unit, whoever had it checked; of projects only those
+    within the scope are named.
+    """
+    visible = {each.id for each in projects.visible(session, scope)}
     rows = session.execute(
         select(
             ReadinessJudgement, col(ReadinessHost.system_id), col(ReadinessHost.id),
@@ -129,14 +137,15 @@ def _checked(session: Session, system_ids: list[int]) -> dict[int, Checked]:
         if kind == "xinchuang":
             hosts.setdefault(system_id, {}).setdefault(host_id, []).append(row)
     found: dict[int, Checked] = {}
-    for system_id, projects in named.items():
+    for system_id, its_projects in named.items():
         of_system = hosts.get(system_id, {})
         layers = {
             layer: _worst(_host_layer(judged, area) for judged in of_system.values())
             for layer, area in AREA_OF.items()
         }
         known = {layer: state for layer, state in layers.items() if state != "none"}
-        found[system_id] = (known, len(of_system), tuple(sorted(projects)))
+        shown = tuple(sorted(each for each in its_projects if each[0] in visible))
+        found[system_id] = (known, len(of_system), shown, len(shown) < len(its_projects))
     return found
 
 
@@ -178,6 +187,7 @@ def _state(
     known: dict[str, str],
     hosts: int,
     projects: tuple[tuple[int, str], ...],
+    elsewhere: bool,
 ) -> SystemState:
     layers = {}
     for layer in XINCHUANG_LAYERS:
@@ -186,7 +196,7 @@ def _state(
             layers[layer] = LayerState(known[layer], True, told)
         else:
             layers[layer] = LayerState(_told_state(told), False, told)
-    return SystemState(record, hosts, layers, projects)
+    return SystemState(record, hosts, layers, projects, elsewhere)
 
 
 def _told_state(told: str) -> str:

@@ -370,6 +370,35 @@ def test_a_host_of_a_unit_that_the_project_is_not_of_is_refused(desk: Desk) -> N
         )
 
 
+def test_adaptation_names_projects_within_the_scope_only(desk: Desk) -> None:
+    """A's system is in a project of A, in one of both units, and in one of the city."""
+    keep(desk, result("CPU-002", Status.FAIL))
+    with desk.database.write() as session:
+        for name, units in (("两家合办", ["A", "B"]), ("全市统筹", [])):
+            wanted = Wanted(name=name, kind="xinchuang", units=units)
+            project = projects.create(session, CITY, wanted, "wang", NOW)
+            projects.set_hosts(
+                session,
+                CITY,
+                project,
+                [WantedHost(name="a", address="10.0.0.1", system="系统A")],
+                NOW,
+            )
+            run = runs.enqueue(session, project, "check", by="wang", now=NOW)
+            host = projects.find_host(session, project.id or 0, "a")
+            judging.keep(session, run, host, [judged(result("OS-004", Status.PASS))], NOW)
+    with desk.database.read() as session:
+        whole = adaptation.system_states(session, CITY, NOW)[0]
+        (ours,) = adaptation.system_states(session, Scope(frozenset({1})), NOW)
+        both = adaptation.system_states(session, Scope(frozenset({1, 2})), NOW)[0]
+    assert {name for _, name in whole.projects} == {"首批", "两家合办", "全市统筹"}
+    assert {name for _, name in both.projects} == {"首批", "两家合办"}
+    assert {name for _, name in ours.projects} == {"首批"}
+    assert (whole.elsewhere, both.elsewhere, ours.elsewhere) == (False, True, True)
+    # What was found of a system is its unit's to know.
+    assert ours.layers == whole.layers
+
+
 def test_adaptation_is_told_by_checks_where_there_are_some_and_by_the_register_else(
     desk: Desk,
 ) -> None:
