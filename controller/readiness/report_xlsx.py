@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xlsxwriter
 
 from controller.readiness import tally, words
+from controller.readiness.reasons import in_chinese
 from playbooks.judge.results import Status
 
 if TYPE_CHECKING:
@@ -140,14 +141,25 @@ def _open(data: ReportData) -> list[tuple[Any, ...]]:
     rows = []
     for one in data.judgements:
         if not one.results:
-            rows.append((one.asset, one.profile, "", "", "", "未采集", one.notes.get("reason", "")))
+            rows.append(
+                (
+                    one.asset,
+                    one.profile,
+                    "",
+                    "",
+                    "",
+                    "未采集",
+                    in_chinese(one.notes.get("reason", "")),
+                )
+            )
         for it in one.results:
             if it.status in (Status.NOT_CHECKED, Status.UNKNOWN, Status.ERROR):
                 rule = data.rules.get(it.rule)
                 rows.append(
                     (
                         one.asset, one.profile, words.SEVERITY_LETTER[it.severity.value], it.rule,
-                        rule.title_zh if rule else "", words.STATUS[it.status.value], it.reason,
+                        rule.title_zh if rule else "", words.STATUS[it.status.value],
+                        in_chinese(it.reason),
                     )
                 )  # fmt: skip
     return rows

@@ -15,6 +15,7 @@ from controller.cutover.model import CutoverHost, CutoverView
 from controller.moves import plans
 from controller.problems import NotFound, Problem
 from controller.readiness import projects, runs
+from controller.readiness.reasons import in_words
 from controller.web import cutover_words as words
 from controller.web import move_words, render, tables
 from controller.web.shell import Area, Crumb, Flash
@@ -33,6 +34,7 @@ class ShownCutover:
     run: CutoverView
     state: tuple[str, str]
     counts: list[tuple[str, str, int]]
+    error: str
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,9 @@ def _shown(view: View, run: CutoverView) -> ShownCutover:
         (*words.host_state(state, view.text), number)
         for state, number in sorted(run.by_state.items())
     ]
-    return ShownCutover(run, words.run_state(run.state, view.text), counts)
+    return ShownCutover(
+        run, words.run_state(run.state, view.text), counts, in_words(run.error, view.language)
+    )
 
 
 def _host(view: View, host: CutoverHost, run: CutoverView) -> ShownHost:

@@ -18,6 +18,7 @@ from controller.readiness.adaptation import SystemState, UnitState
 from controller.readiness.model import ProjectView
 from controller.readiness.products import Found
 from controller.readiness.projects import Wanted
+from controller.readiness.reasons import in_words
 from controller.readiness.tables import AssessedProduct
 from controller.web import render, tables
 from controller.web.pages import readiness_words as words
@@ -169,7 +170,7 @@ def create_project(
     except NotFound:
         raise
     except Problem as problem:
-        said = view.text("项目未建立：{why}", why=problem.detail)
+        said = view.text("项目未建立：{why}", why=in_words(problem.detail, view.language))
         return render.go("/readiness", Flash("bad", said))
     return render.go(
         f"/readiness/projects/{row.id}/hosts", Flash("good", view.text("项目已建立，请登记主机。"))
@@ -288,7 +289,7 @@ def import_products(view: RegisterWriter, file: Annotated[UploadFile, File()]) -
             products.PRODUCTS, view.runtime, view.principal, ImportOptions(), file
         )
     except Problem as problem:
-        said = view.text("名录未导入：{why}", why=problem.detail)
+        said = view.text("名录未导入：{why}", why=in_words(problem.detail, view.language))
         return sent_on("/readiness/products", Flash("bad", said))
     said = view.text("已导入：新增 {a} 项，更新 {b} 项。", a=outcome.created, b=outcome.updated)
     return sent_on("/readiness/products", Flash("good", said))

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from controller.problems import NotFound
 from controller.readiness import judging, packing, projects, views
 from controller.readiness.model import HostView, JudgementView, ProjectView, WaiverView
+from controller.readiness.reasons import in_words
 from controller.readiness.waivers import list_waivers
 from controller.web import render
 from controller.web.pages import readiness_words as words
@@ -30,6 +31,7 @@ class ShownResult:
     """A result in words."""
 
     result: Result
+    reason: str
     title: str
     fix: str
     severity: tuple[str, str]
@@ -48,6 +50,8 @@ class HostPage(render.Context):
     project: ProjectView
     host: HostView
     judgement: JudgementView | None
+    reason: str
+    """Why nothing was judged, where nothing was."""
     verdict: tuple[str, str]
     profiles: list[Choice]
     problems: list[ShownResult]
@@ -87,6 +91,7 @@ def host_page(project_id: int, name: str, view: ReadinessView) -> Response:
         project=project,
         host=host,
         judgement=judgement,
+        reason=in_words(judgement.reason, view.language) if judgement else "",
         verdict=words.verdict(judgement.verdict if judgement else "", _),
         profiles=[
             Choice(
@@ -97,7 +102,7 @@ def host_page(project_id: int, name: str, view: ReadinessView) -> Response:
             for each in profiles
         ],
         problems=_problems(view, results, known),
-        unchecked=_unchecked(results),
+        unchecked=_unchecked(results, view.language),
         passed=[
             (it.rule, words.title_of(it.rule, view.language))
             for it in results
@@ -134,6 +139,7 @@ def _problems(
     return [
         ShownResult(
             result=it,
+            reason=in_words(it.reason, view.language),
             title=words.rule_title(rules[it.rule], view.language),
             fix=words.rule_fix(rules[it.rule], view.language),
             severity=words.severity(it.severity.value, view.text),
@@ -146,9 +152,9 @@ def _problems(
     ]
 
 
-def _unchecked(results: tuple[Result, ...]) -> list[tuple[str, list[str]]]:
+def _unchecked(results: tuple[Result, ...], language: str) -> list[tuple[str, list[str]]]:
     groups: dict[str, list[str]] = {}
     for it in results:
         if it.status in (Status.NOT_CHECKED, Status.UNKNOWN):
-            groups.setdefault(it.reason, []).append(it.rule)
+            groups.setdefault(in_words(it.reason, language), []).append(it.rule)
     return sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))

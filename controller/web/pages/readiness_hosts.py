@@ -15,6 +15,7 @@ from controller.problems import NotFound, Problem
 from controller.readiness import projects, uploads, views
 from controller.readiness.model import HostView, ProjectView
 from controller.readiness.projects import WantedHost
+from controller.readiness.reasons import in_words
 from controller.web import render
 from controller.web.pages.parts import Choice
 from controller.web.pages.readiness_parts import (
@@ -30,9 +31,9 @@ from playbooks.judge.bundle import MOST_BYTES
 router = APIRouter()
 
 MOST_LINES = 2000
-
 MOST_CHARACTERS = 1000
 """Of a line; the four cells of one host have less."""
+
 
 @dataclass(frozen=True)
 class HostsPage(render.Context):
@@ -98,9 +99,15 @@ def save_hosts(
     except NotFound as missing:
         if missing.detail.startswith("no project"):
             raise
-        return render.go(path, Flash("bad", view.text("未保存：{why}", why=missing.detail)))
+        return render.go(
+            path,
+            Flash("bad", view.text("未保存：{why}", why=in_words(missing.detail, view.language))),
+        )
     except Problem as problem:
-        return render.go(path, Flash("bad", view.text("未保存：{why}", why=problem.detail)))
+        return render.go(
+            path,
+            Flash("bad", view.text("未保存：{why}", why=in_words(problem.detail, view.language))),
+        )
     return render.go(path, Flash("good", view.text("已保存，共 {n} 台主机。", n=count)))
 
 
@@ -115,6 +122,9 @@ def parse_lines(text: str) -> list[WantedHost]:
             continue
         if number > MOST_LINES:
             raise Problem(422, "too many hosts", f"over {MOST_LINES} lines")
+        if len(raw) > MOST_CHARACTERS:
+            raise Problem(422, "bad host", f"line {number} has over {MOST_CHARACTERS} characters: "
+                          "write one host a line")  # fmt: skip
         cells = [cell.strip() for cell in next(csv.reader(io.StringIO(raw)))]
         if len(cells) > 4:
             raise Problem(422, "bad host", f"line {number}: name, address, system, unit are wanted")
@@ -122,9 +132,6 @@ def parse_lines(text: str) -> list[WantedHost]:
         address, port = _address(cells[1], number)
         found.append(
             WantedHost(name=cells[0], address=address, port=port, system=cells[2], unit=cells[3])
-        if len(raw) > MOST_CHARACTERS:
-            raise Problem(422, "bad host", f"line {number} has over {MOST_CHARACTERS} characters: "
-                          "write one host a line")  # fmt: skip
         )
     return found
 
@@ -155,7 +162,7 @@ def upload_bundle(
     except NotFound:
         raise
     except Problem as problem:
-        said = view.text("证据包未收下：{why}", why=problem.detail)
+        said = view.text("证据包未收下：{why}", why=in_words(problem.detail, view.language))
         return sent_on(path, Flash("bad", said))
     if taken.run is None:
         said = view.text("已收下 {host} 的证据包；已有更新的一份，未重新研判。", host=taken.host)

@@ -10,6 +10,7 @@ from fastapi import Depends
 from fastapi.responses import Response
 
 from controller.readiness.model import ProjectView, RunView
+from controller.readiness.reasons import in_words
 from controller.web import render
 from controller.web.pages import readiness_words as words
 from controller.web.pages.parts import Choice
@@ -48,6 +49,7 @@ class ShownRun:
     found: tuple[str, str]
     stages: list[str]
     share: float
+    error: str
 
     @property
     def under_way(self) -> bool:
@@ -65,6 +67,7 @@ def shown_run(view: View, run: RunView) -> ShownRun:
         found=words.found(run.inspected, _),
         stages=[words.stage(each, _) for each in run.stages],
         share=100.0 * done,
+        error=in_words(run.error, view.language),
     )
 
 

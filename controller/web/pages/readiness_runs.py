@@ -15,6 +15,7 @@ from controller.readiness import compare as comparing
 from controller.readiness import judging, projects, runs, tally, views
 from controller.readiness.kinds import RUN_KINDS
 from controller.readiness.model import ProjectView, RunHostView
+from controller.readiness.reasons import in_words
 from controller.web import render, tables
 from controller.web.pages import readiness_words as words
 from controller.web.pages.parts import Choice
@@ -58,6 +59,7 @@ class ShownHost:
     found: tuple[str, str]
     markers: list[tuple[str, str, str]]
     """(stage, state, detail)."""
+    message: str
     href: str
 
 
@@ -169,7 +171,7 @@ def start_run(
     except NotFound:
         raise
     except Problem as problem:
-        said = view.text("未能开始：{why}", why=problem.detail)
+        said = view.text("未能开始：{why}", why=in_words(problem.detail, view.language))
         return render.go(f"/readiness/projects/{project_id}", Flash("bad", said))
     return render.go(f"/readiness/runs/{run.id}")
 
@@ -247,6 +249,7 @@ def _hosts(
             stage=shown.stages[min(each.stage, len(shown.stages)) - 1] if each.stage else "",
             found=words.found(each.found, _),
             markers=[_marker(view, marker) for marker in each.markers],
+            message=in_words(each.message, view.language),
             href=host_path(project_id, each.host),
         )
         for each in sorted(rows, key=lambda it: (order.index(it.state), it.host))
@@ -258,7 +261,7 @@ def _marker(view: View, marker: dict[str, Any]) -> tuple[str, str, str]:
     return (
         words.stage(str(marker.get("stage", "")), view.text),
         words.found(state, view.text)[1],
-        str(marker.get("detail", "")),
+        in_words(str(marker.get("detail", "")), view.language),
     )
 
 

@@ -17,6 +17,7 @@ from controller.problems import NotFound, Problem
 from controller.readiness import credentials, projects, views, waivers
 from controller.readiness.model import ProjectView, WaiverView
 from controller.readiness.projects import Wanted
+from controller.readiness.reasons import in_words
 from controller.readiness.tables import ReadinessApproval, ReadinessProject
 from controller.web import render
 from controller.web.pages import readiness_words as words
@@ -137,7 +138,10 @@ def _do(
     except NotFound:
         raise
     except Problem as problem:
-        return render.go(path, Flash("bad", view.text("未保存：{why}", why=problem.detail)))
+        return render.go(
+            path,
+            Flash("bad", view.text("未保存：{why}", why=in_words(problem.detail, view.language))),
+        )
     return render.go(path, Flash("good", done))
 
 

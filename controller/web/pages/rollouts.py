@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from controller.access import audit
 from controller.problems import NotFound, Problem
 from controller.readiness import projects, runs
+from controller.readiness.reasons import in_words
 from controller.rollout import bundles, rollouts
 from controller.rollout.api import NewRollout, begin
 from controller.rollout.bundles import BundleView
@@ -33,6 +34,7 @@ class ShownRollout:
     run: RolloutView
     state: tuple[str, str]
     counts: list[tuple[str, str, int]]
+    error: str
 
 
 @dataclass(frozen=True)
@@ -167,4 +169,6 @@ def _shown(view: View, run: RolloutView) -> ShownRollout:
         (*words.rollout_state(state, view.text), number)
         for state, number in sorted(run.by_state.items())
     ]
-    return ShownRollout(run, words.run_state(run.state, view.text), counts)
+    return ShownRollout(
+        run, words.run_state(run.state, view.text), counts, in_words(run.error, view.language)
+    )
