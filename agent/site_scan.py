@@ -15,7 +15,7 @@ from typing import Any
 
 Item = dict[str, Any]
 LEAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "lean.py")
-MOST_SITES = 2_000
+MOST_SITES = 20_000
 MOST_LINE = 200_000
 """Characters of one reading; a longer one is not of our scanner."""
 

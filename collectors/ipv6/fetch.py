@@ -22,6 +22,8 @@ REDIRECTS = 5
 BODY_BYTES = 2 << 20
 HEADER_BYTES = 64 << 10
 READ = 64 << 10
+MOST_DISTRUSTED = 10_000
+"""Servers remembered whose certificate was not trusted."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Certificate:
 @dataclass(frozen=True)
 class Fetched:
     """``error`` is "" or what went wrong: none (no address), dns, address (not allowed), timeout,
-    refused, unreachable, tls, protocol, redirects, scheme. ``truncated``: the body was longer than
-    is kept."""
+    refused, unreachable, reset, tls, protocol, redirects, scheme. ``truncated``: the body was
+    longer than is kept."""
 
     url: str
     version: int
@@ -76,6 +78,7 @@ class Limits:
     connect_s: float = 5.0
     total_s: float = 15.0
     body_bytes: int = BODY_BYTES
+    keep: bool = True
 
 
 class Fetcher:
@@ -91,11 +94,16 @@ class Fetcher:
         self._open = ssl.create_default_context()
         self._open.check_hostname = False
         self._open.verify_mode = ssl.CERT_NONE
+        self.reading = asyncio.Lock()
+        """For who reads a page: one at a time, since that takes many times its size."""
+        self._distrusted: dict[tuple[str, str, int], str] = {}
 
-    async def get(self, url: str, version: int, body_bytes: int | None = None) -> Fetched:
-        """The page at ``url`` after at most REDIRECTS redirections; never raises for what the other
-        side does."""
-        limits = replace(self.limits, body_bytes=body_bytes or self.limits.body_bytes)
+    async def get(
+        self, url: str, version: int, body_bytes: int | None = None, *, keep: bool = True
+    ) -> Fetched:
+        """The page at ``url`` after at most REDIRECTS redirections, its body only if it is to be
+        kept; never raises for what the other side does."""
+        limits = replace(self.limits, body_bytes=body_bytes or self.limits.body_bytes, keep=keep)
         passed: list[str] = []
         began = time.monotonic()
         while True:
@@ -108,7 +116,10 @@ class Fetcher:
             found = replace(found, redirected=tuple(passed))
             if not location:
                 return found
-            onward = urljoin(url, location)
+            try:
+                onward = urljoin(url, location)
+            except ValueError:
+                return replace(found, error="scheme")
             if len(passed) >= REDIRECTS or onward in passed or onward == url:
                 return replace(found, error="redirects")
             passed.append(url)
@@ -121,10 +132,16 @@ class Fetcher:
             visit = await self._secured(visit, limits)
         except _StopError as stop:
             return stop.told, ""
+        whole = False
         try:
-            return await _exchange(visit, limits)
+            found, location = await _exchange(visit, limits)
+            whole = not found.error and not found.truncated
         finally:
-            visit.writer.close()
+            if whole:
+                visit.writer.close()
+            else:
+                visit.writer.transport.abort()  # no farewell: the rest is not waited for
+        return found, location
 
     async def _arrive(self, url: str, version: int) -> _Visit:
         """Connected to an address of that version. Raises _StopError."""
@@ -149,30 +166,42 @@ class Fetcher:
 
     async def _secured(self, visit: _Visit, limits: Limits) -> _Visit:
         """With TLS where the address asks for it: first as a browser would; where that fails, once
-        more without trust, since the page is looked at all the same. Raises _StopError."""
+        more without trust, since the page is looked at all the same. Who was not trusted once is
+        not asked to prove it again. Raises _StopError."""
         if visit.parts.scheme != "https":
             return visit
-        problem = ""
-        for context in (self._trusting, self._open):
+        host = visit.parts.hostname or ""
+        key = (host, visit.told.address, visit.port)
+        problem = self._distrusted.get(key, "")
+        for context in (self._open,) if problem else (self._trusting, self._open):
             began = time.monotonic()
             try:
                 async with asyncio.timeout(limits.connect_s):
-                    await visit.writer.start_tls(
-                        context, server_hostname=visit.parts.hostname or ""
-                    )
+                    await visit.writer.start_tls(context, server_hostname=host)
             except ssl.SSLCertVerificationError as error:
                 problem = error.verify_message or "not trusted"
-                visit.writer.close()
+                if len(self._distrusted) < MOST_DISTRUSTED:
+                    self._distrusted[key] = problem
+                visit.writer.transport.abort()
                 visit = await _connect(visit.told, visit.parts, visit.port, limits.connect_s)
-            except (TimeoutError, OSError) as error:
-                visit.writer.close()
+            except TimeoutError:
+                visit.writer.transport.abort()
+                raise _StopError(replace(visit.told, error="timeout")) from None
+            except ssl.SSLError as error:
+                visit.writer.transport.abort()
                 shown = Certificate(False, problem or type(error).__name__)
                 raise _StopError(replace(visit.told, error="tls", certificate=shown)) from None
+            except OSError:
+                visit.writer.transport.abort()
+                raise _StopError(replace(visit.told, error="reset")) from None
+            except BaseException:
+                visit.writer.transport.abort()
+                raise
             else:
                 shown = Certificate(not problem, problem, _not_after(visit.writer, context))
                 timing = replace(visit.told.timing, tls=time.monotonic() - began)
                 return replace(visit, told=replace(visit.told, certificate=shown, timing=timing))
-        visit.writer.close()
+        visit.writer.transport.abort()
         told = replace(visit.told, error="tls", certificate=Certificate(False, problem))
         raise _StopError(told)
 
@@ -222,10 +251,14 @@ def _not_after(writer: asyncio.StreamWriter, context: ssl.SSLContext) -> datetim
 async def _exchange(visit: _Visit, limits: Limits) -> tuple[Fetched, str]:
     """Asks and reads the answer; the second part is where it redirects to."""
     parts, told = visit.parts, visit.told
+    try:
+        host = _host(parts)
+    except UnicodeError:
+        return replace(told, error="scheme"), ""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = [
-        ("Host", parts.netloc.rpartition("@")[2]),
+        ("Host", host),
         ("User-Agent", AGENT),
         ("Accept", "text/html,*/*;q=0.5"),
         ("Accept-Encoding", "identity"),
@@ -239,13 +272,13 @@ async def _exchange(visit: _Visit, limits: Limits) -> tuple[Fetched, str]:
         return await _read(visit, connection, limits)
     except h11.ProtocolError:
         return replace(told, error="protocol"), ""
-    except (OSError, UnicodeError):
-        return replace(told, error="unreachable"), ""
+    except OSError:
+        return replace(told, error="reset"), ""
 
 
 async def _read(visit: _Visit, connection: h11.Connection, limits: Limits) -> tuple[Fetched, str]:
     began, timing, found, onward = time.monotonic(), visit.told.timing, visit.told, ""
-    body = bytearray()
+    body, size = bytearray(), 0
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
@@ -260,20 +293,30 @@ async def _read(visit: _Visit, connection: h11.Connection, limits: Limits) -> tu
             if 300 <= event.status_code < 400:
                 onward = told.get(b"location", b"").decode("utf-8", "replace")[:2000]
         elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > limits.body_bytes:
+            size += len(event.data)
+            if limits.keep:
+                body += event.data[: limits.body_bytes - len(body)]
+            if size > limits.body_bytes:
                 break
         elif not isinstance(event, h11.InformationalResponse):
             break  # its end, or nothing more can come
     total = time.monotonic() - began
     after = total - (timing.first_byte or 0.0)
-    speed = len(body) / after if body and after > 0 else None
+    speed = size / after if size and after > 0 else None
     return replace(
         found,
-        body=bytes(body[: limits.body_bytes]),
-        truncated=len(body) > limits.body_bytes,
+        body=bytes(body),
+        truncated=size > limits.body_bytes,
         timing=replace(timing, total=total, speed=speed),
     ), onward
+
+
+def _host(parts: SplitResult) -> str:
+    """What the header Host says: a name in Chinese as it stands in the name servers. Raises
+    UnicodeError."""
+    name = parts.hostname or ""
+    shown = f"[{name}]" if ":" in name else name.encode("idna").decode("ascii")
+    return f"{shown}:{parts.port}" if parts.port else shown
 
 
 def _plain(target: str) -> bytes:

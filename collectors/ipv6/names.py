@@ -22,6 +22,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 NAME_SERVERS = 8
 """Name servers of a zone that are looked at."""
+TRIES = 3
+"""Questions to a name server before it counts as silent: datagrams get lost."""
+FAILED_S = 15.0
+"""How long a look-up without an answer stands before it is tried again."""
+MOST_NAMES = 20_000
+"""Names remembered."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,16 @@ class Fence:
 
 class Names:
     """Look-ups through the given name servers (``ADDRESS`` or ``ADDRESS#PORT``), else the system's.
-    Addresses of a name are asked once."""
+    Addresses of a name are asked for once; after a failure, again some time later. ``seconds`` is
+    how long one question waits for its answer."""
 
-    def __init__(self, servers: Sequence[str] = (), seconds: float = 4.0) -> None:
+    def __init__(self, servers: Sequence[str] = (), seconds: float = 2.0) -> None:
         self._seconds = seconds
         self._known: dict[tuple[str, int], asyncio.Future[Answer]] = {}
+        self._failed: dict[tuple[str, int], float] = {}
         self._resolver = dns.asyncresolver.Resolver(configure=not servers)
-        self._resolver.lifetime = seconds
+        self._resolver.timeout = seconds
+        self._resolver.lifetime = seconds * TRIES + 1
         self.port = 53
         if servers:
             parts = [server.partition("#") for server in servers]
@@ -103,9 +112,21 @@ class Names:
             return Answer((host,) if own else (), "" if own else "none", 0.0)
         key = (host.lower().rstrip("."), version)
         known = self._known.get(key)
-        if known is None:
+        if known is None or self._failed.get(key, float("inf")) < time.monotonic() - FAILED_S:
+            self._failed.pop(key, None)
+            self._forget()
             known = self._known[key] = asyncio.ensure_future(self._ask(key[0], version))
-        return await asyncio.shield(known)
+        answer = await asyncio.shield(known)
+        if answer.error not in ("", "none"):
+            self._failed.setdefault(key, time.monotonic())
+        return answer
+
+    def _forget(self) -> None:
+        """The names asked for longest ago, where there are too many."""
+        while len(self._known) >= MOST_NAMES:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._failed.pop(oldest, None)
 
     async def _ask(self, host: str, version: int) -> Answer:
         began = time.monotonic()
@@ -122,7 +143,10 @@ class Names:
 
     async def name_servers(self, host: str, fence: Fence) -> NameServers:
         """The zone that ``host`` lies in and its servers, each asked over IPv6 for the zone."""
-        zone = dns.name.from_text(host)
+        try:
+            zone = dns.name.from_text(host)
+        except dns.exception.DNSException as error:
+            return NameServers(host, (), (), (), type(error).__name__)
         while True:
             try:
                 found = await self._resolver.resolve(zone, "NS")
@@ -151,13 +175,21 @@ class Names:
     async def _serves(self, zone: dns.name.Name, addresses: Sequence[str]) -> bool:
         """Whether each of the addresses answers for the zone with authority."""
         for address in addresses:
-            question = dns.message.make_query(zone, dns.rdatatype.SOA)
-            try:
-                answer = await dns.asyncquery.udp(
-                    question, address, timeout=self._seconds, port=self.port
-                )
-            except (dns.exception.DNSException, OSError):
-                return False
-            if answer.rcode() != 0 or not answer.flags & dns.flags.AA:
+            answer = await self._soa(zone, address)
+            if answer is None or answer.rcode() != 0 or not answer.flags & dns.flags.AA:
                 return False
         return True
+
+    async def _soa(self, zone: dns.name.Name, address: str) -> dns.message.Message | None:
+        """The address's answer about the zone; None where it stays silent."""
+        question = dns.message.make_query(zone, dns.rdatatype.SOA)
+        for _ in range(TRIES):
+            try:
+                return await dns.asyncquery.udp(
+                    question, address, timeout=self._seconds, port=self.port
+                )
+            except dns.exception.Timeout:
+                continue
+            except (dns.exception.DNSException, OSError):
+                return None
+        return None

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from collectors.ipv6.again import Pace
 from collectors.ipv6.fetch import Fetcher, Limits
 from collectors.ipv6.names import Fence, Names
 from collectors.ipv6.site import SiteLimits, SiteReading, SiteTarget, read_site
@@ -100,13 +101,14 @@ async def scan(
     """Readings as they come. Raises TargetError, OSError for a CA file that cannot be read."""
     names = Names(options.servers)
     fetcher = Fetcher(names, fence_of(options.allowed), options.fetch, options.ca_file)
+    pace = Pace(options.site.gap_s)
     waiting = list(reversed(targets))
     running: set[asyncio.Task[SiteReading]] = set()
     try:
         while waiting or running:
             while waiting and len(running) < options.at_once:
                 target = waiting.pop()
-                work = read_site(fetcher, target, options.vantage, now(), options.site)
+                work = read_site(fetcher, pace, target, options.vantage, now(), options.site)
                 running.add(asyncio.create_task(work))
             finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in finished:

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from urllib.robotparser import RobotFileParser
 
+from collectors.ipv6.again import Again, Pace
 from collectors.ipv6.fetch import AGENT, Fetched, Fetcher, Timing
 from collectors.ipv6.page import Page, difference, is_internal, read_page
 
@@ -24,7 +25,19 @@ STEPS = ("dns", "tcp", "tls", "first_byte", "total", "speed")
 FAST_S = 0.1
 """Two pages that both come quicker than this count as equally fast."""
 ROBOTS_BYTES = 256 << 10
+ROBOTS_LINES = 2_000
 LINK_BYTES = 256 << 10
+LAST_BYTES = 16 << 10
+"""Read of a page whose links are not followed."""
+MOST_ASKED = 400
+"""Links of a page that are held against robots.txt."""
+
+AT_ONCE = 4
+"""Links of a site asked for at the same time; the host's pace holds all the same."""
+
+Link = tuple[Fetched, Fetched | None]
+"""What came over IPv6, and over IPv4 where IPv6 failed."""
+Keep = Callable[[str, Fetched], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,9 @@ class SiteLimits:
     gap_s: float = 0.2
     """Least time between two requests to one host."""
     total_s: float = 120.0
+    again: int = 20
+    """Further tries of links that failed for the moment. The home page has none: how many of its
+    ``tries`` succeed is what is measured."""
 
 
 @dataclass
@@ -68,6 +84,9 @@ class SiteReading:
     status_v6: int = 0
     status_v4: int = 0
     success_rate: float | None = None
+    tries: dict[str, int] = field(default_factory=dict)
+    """How often the home page was asked for and came (home_v6, home_v6_good, home_v4,
+    home_v4_good); further tries of links, and those that brought a page (again, again_good)."""
     content_difference: float | None = None
     links_second: dict[str, Any] | None = None
     links_third: dict[str, Any] | None = None
@@ -83,51 +102,50 @@ class SiteReading:
         return asdict(self)
 
 
-class Pace:
-    """Lets one request through to a host each ``gap`` seconds."""
-
-    def __init__(self, gap: float) -> None:
-        self._gap = gap
-        self._next: dict[str, float] = {}
-
-    async def wait(self, url: str) -> None:
-        host = urlsplit(url).netloc
-        now = time.monotonic()
-        turn = max(now, self._next.get(host, 0.0))
-        self._next[host] = turn + self._gap
-        if turn > now:
-            await asyncio.sleep(turn - now)
-
-
 async def read_site(
-    fetcher: Fetcher, target: SiteTarget, vantage: str, now: datetime, limits: SiteLimits
+    fetcher: Fetcher,
+    pace: Pace,
+    target: SiteTarget,
+    vantage: str,
+    now: datetime,
+    limits: SiteLimits,
 ) -> SiteReading:
     """Measures one site. Never raises for what the site does; what took too long is noted."""
     reading = SiteReading(target.code, target.url, vantage, now.isoformat())
     began = time.monotonic()
     try:
         async with asyncio.timeout(limits.total_s):
-            await _Visit(fetcher, target, reading, limits).run()
+            await _Visit(fetcher, pace, target, reading, limits).run()
     except TimeoutError:
         reading.notes.append(f"stopped after {limits.total_s:.0f} s")
+    except Exception as error:  # one site that nobody foresaw does not end the scan of all
+        reading.notes.append(f"broke off: {type(error).__name__}")
     reading.seconds = round(time.monotonic() - began, 3)
     return reading
 
 
 class _Visit:
     def __init__(
-        self, fetcher: Fetcher, target: SiteTarget, reading: SiteReading, limits: SiteLimits
+        self,
+        fetcher: Fetcher,
+        pace: Pace,
+        target: SiteTarget,
+        reading: SiteReading,
+        limits: SiteLimits,
     ) -> None:
         self._fetcher = fetcher
         self._target = target
         self._reading = reading
         self._limits = limits
-        self._pace = Pace(limits.gap_s)
+        self._pace = pace
+        self._again = Again(fetcher, pace, limits.again)
 
     async def run(self) -> None:
         reading, fetcher = self._reading, self._fetcher
         host = urlsplit(self._target.url).hostname or ""
         answer = await fetcher.names.look_up(host, 6)
+        if answer.error not in ("", "none"):
+            reading.notes.append("no answer about an AAAA record")
         reading.aaaa = list(answer.addresses)
         reading.aaaa_valid = bool(answer.addresses) and all(
             fetcher.fence.usable(each) for each in answer.addresses
@@ -143,9 +161,16 @@ class _Visit:
                 "error": found.error,
             }
         six, four = await self._homes()
-        if six is not None:
-            await self._compare(six, four)
-            await self._crawl(six)
+        if six is None:
+            return
+        home, page = six.url, await self._page(six)
+        await self._compare(six, page, four)
+        del six, four  # the pages may be long, and the crawl takes its time
+        page.tokens.clear()
+        try:
+            await self._crawl(home, page)
+        finally:
+            reading.tries |= {"again": self._again.spent, "again_good": self._again.helped}
 
     async def _homes(self) -> tuple[Fetched | None, Fetched | None]:
         """The home page over both versions; None where there is none to look at."""
@@ -157,6 +182,10 @@ class _Visit:
         reading.home_v6, reading.home_v4 = bool(good_six), bool(good_four)
         reading.home_error_v6, reading.status_v6 = last_six.error, last_six.status
         reading.home_error_v4, reading.status_v4 = last_four.error, last_four.status
+        reading.tries = {
+            "home_v6": len(sixes), "home_v6_good": len(good_six),
+            "home_v4": len(fours), "home_v4_good": len(good_four),
+        }  # fmt: skip
         if reading.aaaa:
             reading.success_rate = len(good_six) / len(sixes)
         reading.times_v6, reading.times_v4 = _times(good_six), _times(good_four)
@@ -165,70 +194,80 @@ class _Visit:
         if shown is not None:
             until = shown.not_after.isoformat() if shown.not_after else None
             reading.certificate = {"valid": shown.valid, "error": shown.error, "not_after": until}
-        return (good_six[-1] if good_six else None), (good_four[-1] if good_four else None)
+        return (good_six[0] if good_six else None), (good_four[0] if good_four else None)
 
     async def _repeat(self, url: str, version: int, times: int) -> list[Fetched]:
+        """Tries; the body of the first good one is kept, to be compared."""
         found: list[Fetched] = []
         for _ in range(times):
             await self._pace.wait(url)
-            again = await self._fetcher.get(url, version)
-            if found and again.good:
-                found = [replace(each, body=b"") for each in found]  # the last is compared
-            found.append(again)
+            keep = not any(each.good for each in found)
+            again = await self._fetcher.get(url, version, keep=keep)
+            found.append(again if again.good else replace(again, body=b""))
             if found[-1].error in ("none", "scheme", "address", "redirects"):
                 break  # asking again gives the same
         return found
 
-    async def _compare(self, six: Fetched, four: Fetched | None) -> None:
+    async def _page(self, found: Fetched) -> Page:
+        async with self._fetcher.reading:
+            return await read_page(found.body, found.content_type, found.url)
+
+    async def _compare(self, six: Fetched, page: Page, four: Fetched | None) -> None:
         reading = self._reading
         if four is None:
             reading.notes.append("no home page over IPv4 to compare with")
             return
         if six.truncated or four.truncated:
             reading.notes.append("the home page is longer than is compared")
-        pages = [read_page(each.body, each.content_type, each.url) for each in (six, four)]
-        reading.content_difference = round(difference(*pages), 4)
+        other = await self._page(four)
+        reading.content_difference = round(difference(page, other), 4)
 
-    async def _crawl(self, home: Fetched) -> None:
+    async def _crawl(self, home: str, page: Page) -> None:
         reading, limits = self._reading, self._limits
-        page = read_page(home.body, home.content_type, home.url)
-        robots = await self._robots(home.url)
-        seen = {_bare(home.url), _bare(self._target.url)}
-        second = _choose(page, home.url, seen, limits.links_second, robots)
-        answers = await self._links(second)
-        reading.links_second = _supported(answers)
+        robots = await self._robots(home)
+        seen = {_bare(home), _bare(self._target.url)}
+        second = _choose(page.links, home, seen, limits.links_second, robots)
+        inner: dict[str, list[str]] = {}
+
+        async def keep(link: str, found: Fetched) -> None:
+            page = await self._page(found)
+            inner[link] = [each for each in page.links if is_internal(each, home)][:MOST_ASKED]
+
+        reading.links_second = _supported(await self._links(second, LINK_BYTES, keep))
         third: list[str] = []
-        for six, _ in answers:
-            if six.good and len(third) < limits.links_third:
-                inner = read_page(six.body, six.content_type, six.url)
-                room = limits.links_third - len(third)
-                third += _choose(inner, home.url, seen, room, robots)
-        reading.links_third = _supported(await self._links(third))
+        for link in second:
+            room = limits.links_third - len(third)
+            third += _choose(inner.pop(link, []), home, seen, room, robots)
+        reading.links_third = _supported(await self._links(third, LAST_BYTES))
         reading.parts = await self._parts(page)
 
     async def _robots(self, home: str) -> RobotFileParser:
         parts = urlsplit(home)
         address = urlunsplit((parts.scheme, parts.netloc, "/robots.txt", "", ""))
         parser = RobotFileParser(address)
-        await self._pace.wait(address)
-        found = await self._fetcher.get(address, 6, ROBOTS_BYTES)
+        found = await self._again.get(address, 6, ROBOTS_BYTES)
         lines = found.body.decode("utf-8", "replace").splitlines() if found.status == 200 else []
-        parser.parse(lines)
+        parser.parse(lines[:ROBOTS_LINES])
         return parser
 
-    async def _links(self, links: Sequence[str]) -> list[tuple[Fetched, Fetched | None]]:
+    async def _links(
+        self, links: Sequence[str], body_bytes: int, keep: Keep | None = None
+    ) -> list[Link]:
         """Each over IPv6 and, where that failed, over IPv4: a link that is dead for all counts
-        for nobody."""
+        for nobody. ``keep`` is given what came over IPv6; no body is held longer than that."""
+        gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(link: str) -> tuple[Fetched, Fetched | None]:
-            await self._pace.wait(link)
-            six = await self._fetcher.get(link, 6, LINK_BYTES)
-            if six.good:
-                return six, None
-            await self._pace.wait(link)
-            return six, await self._fetcher.get(link, 4, LINK_BYTES)
+        async def one(link: str) -> Link:
+            async with gate:
+                six = await self._again.get(link, 6, body_bytes)
+                if six.good:
+                    if keep is not None:
+                        await keep(link, six)
+                    return replace(six, body=b""), None
+                four = await self._again.get(link, 4, LAST_BYTES)
+                return replace(six, body=b""), replace(four, body=b"")
 
-        return await _few(one, links)
+        return list(await asyncio.gather(*(one(link) for link in links)))
 
     async def _parts(self, page: Page) -> dict[str, Any]:
         chosen = page.parts[: self._limits.parts]
@@ -248,31 +287,26 @@ class _Visit:
         }
 
 
-async def _few(
-    one: Callable[[str], Awaitable[tuple[Fetched, Fetched | None]]], links: Sequence[str]
-) -> list[tuple[Fetched, Fetched | None]]:
-    gate = asyncio.Semaphore(4)
-
-    async def through(link: str) -> tuple[Fetched, Fetched | None]:
-        async with gate:
-            return await one(link)
-
-    return list(await asyncio.gather(*(through(link) for link in links)))
-
-
-def _choose(page: Page, home: str, seen: set[str], most: int, robots: RobotFileParser) -> list[str]:
+def _choose(
+    links: Sequence[str], home: str, seen: set[str], most: int, robots: RobotFileParser
+) -> list[str]:
+    """Links of the site that are new and may be visited; ``seen`` takes them up."""
     chosen: list[str] = []
-    for link in page.links:
+    asked = 0
+    for link in links:
+        if len(chosen) >= most or asked >= MOST_ASKED:
+            break
         bare = _bare(link)
-        if len(chosen) >= most or bare in seen or not is_internal(link, home):
+        if bare in seen or not is_internal(link, home):
             continue
         seen.add(bare)
+        asked += 1
         if robots.can_fetch(AGENT.partition("/")[0], link):
             chosen.append(link)
     return chosen
 
 
-def _supported(answers: Sequence[tuple[Fetched, Fetched | None]]) -> dict[str, Any]:
+def _supported(answers: Sequence[Link]) -> dict[str, Any]:
     """Of the links that answer at all, how many do over IPv6."""
     supported = [six.url for six, _ in answers if six.good]
     lacking = [

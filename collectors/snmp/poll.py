@@ -96,7 +96,7 @@ async def _read(poll: DevicePoll, walker: Walker, profiles: Profiles, wish: Wish
         poll.neighbours = await lldp.read_neighbours(walker, _port_names(poll))
 
     async def peers() -> None:
-        poll.peers = await routing.read_peers(walker)
+        poll.peers = await routing.read_peers(walker, poll.system.sys_object_id)
 
     async def inventory() -> None:
         poll.inventory = await entity.read_inventory(walker)

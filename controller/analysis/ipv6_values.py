@@ -91,6 +91,8 @@ def _peers(told: Document) -> Measured:
         each for each in peers
         if each.get("protocol") == "ospfv3" or ":" in str(each.get("address", ""))
     ]  # fmt: skip
+    if not v6 and all(each.get("protocol") == "bgp" for each in peers):
+        return NOT_CHECKED  # no standard table lists BGP peers over IPv6
     up = [each for each in v6 if each.get("up")]
     return (len(up) / len(v6) if v6 else 0.0), ""
 

@@ -25,6 +25,10 @@ FILES = ("xlsx", "pdf", "html")
 BATCH = 20
 """Readings sent to the controller at a time: what was measured is kept although the scan breaks."""
 
+PAGE = 2_000
+AT_ONCE = 500
+"""Sites registered at a time: a long list takes several requests."""
+
 Unit = Annotated[str, typer.Option("--unit", help="Only this unit's sites, by code.")]
 Form = Annotated[str, typer.Option("--format", help="table or json")]
 
@@ -42,9 +46,18 @@ def import_sites(
     """
     check_file(file)
     sites = _read_sites(file)
-    with open_api(url, data, ca) as api:
-        told = api.put("/api/v1/ipv6/sites", {"sites": sites})
-    print(f"{len(sites)} sites: {told['created']} new, {told['changed']} changed")
+    created = changed = done = 0
+    with open_api(url, data, ca) as api, _progress(len(sites), "sites registered") as bar:
+        for batch in (sites[at : at + AT_ONCE] for at in range(0, len(sites), AT_ONCE)):
+            try:
+                told = api.put("/api/v1/ipv6/sites", {"sites": batch})
+            except CommandError as error:
+                kept = f"; the first {done} rows are in, mend the list and import it again"
+                raise CommandError(f"{file}: {error}{kept if done else ''}") from None
+            created, changed = created + told["created"], changed + told["changed"]
+            done += len(batch)
+            bar(len(batch))
+    print(f"{len(sites)} sites: {created} new, {changed} changed")
 
 
 @app.command("scan")
@@ -77,7 +90,7 @@ def scan_sites(
         sites = [each for each in _sites(api) if not unit or each["unit"] == unit]
         if not sites:
             raise CommandError("no sites registered; 'yunxun ipv6 import FILE' registers them")
-        with _progress(len(sites)) as bar:
+        with _progress(len(sites), "sites measured") as bar:
             for batch in measure(sites, vantage, dns or [], allow or [], authorities):
                 api.post("/api/v1/ipv6/readings", {"readings": batch})
                 bar(len(batch))
@@ -136,7 +149,14 @@ def _read_sites(file: Path) -> list[dict[str, str]]:
 
 
 def _sites(api: Api) -> list[dict[str, Any]]:
-    return list(api.items("/api/v1/ipv6/sites"))
+    found: list[dict[str, Any]] = []
+    page = 1
+    while True:  # the controller judges every site for each page: few large ones
+        answer = api.get("/api/v1/ipv6/sites", page=page, size=PAGE)
+        found += answer["items"]
+        if not answer["items"] or len(found) >= answer["total"]:
+            return found
+        page += 1
 
 
 def measure(
@@ -182,15 +202,15 @@ def _quoted(text: str) -> str:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Any]:
+def _progress(total: int, what: str) -> Iterator[Any]:
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda count: print(f"{count} sites measured", file=sys.stderr)
+        yield lambda count: print(f"{count} {what}", file=sys.stderr)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeElapsedColumn())  # fmt: skip
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("measuring sites", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 
 

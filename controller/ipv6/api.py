@@ -14,8 +14,9 @@ from controller.analysis.ipv6 import Index
 from controller.inventory.model import Page
 from controller.ipv6 import sites, views
 from controller.ipv6.index import BadIndexError, load_index
-from controller.ipv6.model import Overview, ReadingIn, SiteDetail, SiteIn, SiteView
+from controller.ipv6.model import Overview, SiteDetail, SiteIn, SiteView
 from controller.ipv6.overview import read_overview
+from controller.ipv6.reading import ReadingIn
 from controller.ipv6.report import XLSX, Report, read_report, to_xlsx
 from controller.ipv6.report_page import HTML, PDF, as_html, as_pdf
 from controller.problems import Problem

@@ -33,16 +33,6 @@ class SiteIn(BaseModel):
     unit: str = Field(min_length=1, max_length=200)
 
 
-class ReadingIn(BaseModel):
-    """One line of ``python -m collectors.ipv6``."""
-
-    model_config = ConfigDict(extra="allow")
-
-    code: str = Field(max_length=128)
-    vantage: str = Field(min_length=1, max_length=40)
-    at: datetime
-
-
 class IndicatorView(_View):
     """One indicator of one site, in words."""
 

@@ -13,13 +13,16 @@ from sqlmodel import Session, col, select
 from controller.access.scope import CITY, Scope
 from controller.analysis.ipv6 import Index, evaluate
 from controller.inventory.units import find_unit
-from controller.ipv6.model import ReadingIn, SiteIn
+from controller.ipv6.model import SiteIn
+from controller.ipv6.reading import ReadingIn
 from controller.ipv6.tables import Ipv6Reading, Ipv6Site
 from controller.problems import NotFound, Problem
 
 KEPT = 400
 """Readings kept of a site and vantage point: a year and more of daily ones."""
 FUTURE = timedelta(hours=1)
+MOST_NAMED = 20
+"""Rows that are named when a list is refused."""
 READING_KEYS = 60
 """Fields of a reading; more is no reading of ours."""
 
@@ -44,15 +47,20 @@ def put_sites(session: Session, given: Sequence[SiteIn], now: datetime) -> tuple
     wrong = []
     known = {site.code: site for site in session.exec(select(Ipv6Site))}
     seen: set[str] = set()
+    units: dict[str, int | str] = {}
+    """Code or name to the unit's id, or to why there is none."""
     created = changed = 0
     for number, each in enumerate(given, 1):
         problem = check_url(each.url) or ("its code stands twice" if each.code in seen else "")
         seen.add(each.code)
-        try:
-            unit = find_unit(session, CITY, each.unit, now).id
-        except NotFound as error:
-            problem = problem or error.detail
-            unit = 0
+        if each.unit not in units:
+            try:
+                units[each.unit] = find_unit(session, CITY, each.unit, now).id
+            except Problem as error:
+                units[each.unit] = error.detail
+        unit = units[each.unit]
+        if isinstance(unit, str):
+            problem = problem or unit
         if problem:
             wrong.append(f"site {number} ({each.code}): {problem}")
             continue
@@ -71,7 +79,8 @@ def put_sites(session: Session, given: Sequence[SiteIn], now: datetime) -> tuple
                 setattr(site, key, value)
             changed += 1
     if wrong:
-        raise Problem(422, "sites not taken", "; ".join(wrong[:20]))
+        more = f"; and {len(wrong) - MOST_NAMED} more" if len(wrong) > MOST_NAMED else ""
+        raise Problem(422, "sites not taken", "; ".join(wrong[:MOST_NAMED]) + more)
     session.flush()
     return created, changed
 
@@ -103,7 +112,7 @@ def store_readings(
         at = each.at if each.at.tzinfo else None
         if at is None or at > now + FUTURE:
             raise Problem(422, "bad reading", f"site {each.code}: 'at' has no zone or lies ahead")
-        reading = each.model_dump(mode="json")
+        reading = each.model_dump(mode="json", exclude_unset=True)
         if len(reading) > READING_KEYS:
             raise Problem(422, "bad reading", f"site {each.code}: more fields than a reading has")
         site_id = ids[each.code]

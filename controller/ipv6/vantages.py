@@ -7,6 +7,7 @@ send readings only of the vantage point it holds.
 from __future__ import annotations
 
 import ipaddress
+import json
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,9 @@ from collectors.records import Document
 from controller.ingest.documents import DocumentKind
 from controller.ingest.downlink import AssignmentKind, touch
 from controller.ingest.tables import Agent, AgentTask
-from controller.ingest.tasks import TaskKind, create_task
+from controller.ingest.tasks import MOST_BODY_BYTES, TaskKind, create_task
 from controller.ipv6.index import load_index
-from controller.ipv6.model import ReadingIn
+from controller.ipv6.reading import ReadingIn
 from controller.ipv6.sites import store_readings
 from controller.ipv6.tables import Ipv6Reading, Ipv6Site, Ipv6Vantage
 from controller.problems import NotFound, Problem
@@ -30,8 +31,8 @@ ROLE = "poller"
 SCAN = "ipv6_scan"
 READING = "ipv6_reading"
 MOST_BYTES = 200_000
-MOST_SITES_OF_TASK = 500
-"""A task's body is bounded; further sites come with the next regular scan."""
+MOST_TASK_BYTES = MOST_BODY_BYTES - (8 << 10)
+"""Of the sites of a task, whose body is bounded; further sites come with the next regular scan."""
 MOST_VANTAGES = 20
 
 
@@ -190,12 +191,22 @@ def scan_now(session: Session, name: str, by: str, now: datetime) -> AgentTask:
     if agent is None:
         raise NotFound("agent", vantage.agent_id)
     body = _body(session, vantage, now)
-    body["sites"] = body["sites"][:MOST_SITES_OF_TASK]
+    body["sites"] = _first(body["sites"])
     if not body["sites"]:
         raise Problem(409, "no sites", "register sites first")
     task = create_task(session, agent, SCAN_SITES, body, by, now, hours=6)
     touch(session, {agent.id})
     return task
+
+
+def _first(sites: list[dict[str, str]]) -> list[dict[str, str]]:
+    """As many sites as a task may name."""
+    left = MOST_TASK_BYTES
+    for count, site in enumerate(sites):
+        left -= len(json.dumps(site, ensure_ascii=False).encode()) + 2
+        if left < 0:
+            return sites[:count]
+    return sites
 
 
 SCAN_SITES = TaskKind(SCAN, ROLE)

@@ -84,6 +84,52 @@ YES_OR_NO = frozenset({"aaaa", "home", "certificate", "address", "route", "firew
                        "forwarding", "counters"})  # fmt: skip
 
 
+def fetch_error(code: str, _: Text) -> str:
+    """Why no page came, as the scanner names it."""
+    words = {
+        "none": _("没有该版本的地址"),
+        "dns": _("域名解析没有应答"),
+        "address": _("地址不在允许访问的范围内"),
+        "timeout": _("超时"),
+        "refused": _("连接被拒绝"),
+        "unreachable": _("网络不可达"),
+        "reset": _("连接被中断"),
+        "tls": _("TLS 握手失败"),
+        "protocol": _("应答不完整或不是 HTTP"),
+        "redirects": _("重定向没有终点"),
+        "scheme": _("跳转到无效的地址"),
+    }
+    return words.get(code, code)
+
+
+def distrust(text: str, _: Text) -> str:
+    """Why a certificate is not trusted, as OpenSSL says it."""
+    words = (
+        ("certificate has expired", _("已过期")),
+        ("certificate is not yet valid", _("尚未生效")),
+        ("self-signed", _("自签名，不受信任")),
+        ("self signed", _("自签名，不受信任")),
+        ("unable to get", _("签发机构不受信任，或证书链不完整")),
+        ("Hostname mismatch", _("与域名不符")),
+        ("IP address mismatch", _("与地址不符")),
+    )
+    return next((word for head, word in words if text.startswith(head)), text)
+
+
+def note(text: str, _: Text) -> str:
+    """What the scanner remarks on a reading."""
+    words = {
+        "no answer about an AAAA record": _("查询 AAAA 记录没有应答"),
+        "no home page over IPv4 to compare with": _("首页不能经 IPv4 打开，无法对比内容"),
+        "the home page is longer than is compared": _("首页过长，只对比前 2 MB"),
+    }
+    if text.startswith("stopped after"):
+        return _("超过单个网站的时限，其余未测")
+    if text.startswith("broke off"):
+        return _("测量意外中断（{what}），其余未测", what=text.partition(": ")[2])
+    return words.get(text, text)
+
+
 @dataclass(frozen=True)
 class Mark:
     """A line across a drawing: where, and what it says."""

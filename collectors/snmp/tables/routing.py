@@ -1,6 +1,12 @@
-"""BGP4-MIB (RFC 4273) and OSPF-MIB (RFC 4750): peers and their state."""
+"""BGP4-MIB (RFC 4273) and OSPF-MIB (RFC 4750): peers and their state.
+
+BGP4-MIB knows peers by IPv4 address only. Over IPv6 they stand in tables of the vendors' own;
+Arista's is read, as a recording holds it.
+"""
 
 from __future__ import annotations
+
+from ipaddress import ip_address
 
 from ..device import Peer
 from ..values import integer, text
@@ -9,6 +15,9 @@ from ..walk import Column, Walker
 BGP = "1.3.6.1.2.1.15.3.1"
 OSPF = "1.3.6.1.2.1.14.10.1"
 OSPF3 = "1.3.6.1.2.1.191.1.9.1"
+ARISTA = "1.3.6.1.4.1.30065."
+ARISTA_PEERS, ARISTA_TIMES = f"{ARISTA}4.1.1.2.1", f"{ARISTA}4.1.1.4.1"
+"""aristaBgp4V2PeerTable and its table of events."""
 BGP_STATES = {
     1: "idle",
     2: "connect",
@@ -29,8 +38,8 @@ OSPF_STATES = {
 }
 
 
-async def read_peers(walker: Walker) -> list[Peer]:
-    """BGP peers, OSPF and OSPFv3 neighbours."""
+async def read_peers(walker: Walker, sys_object_id: str = "") -> list[Peer]:
+    """BGP peers, OSPF and OSPFv3 neighbours; ``sys_object_id`` tells whose own table to read."""
     bgp = await walker.columns("bgpPeerTable", {"state": f"{BGP}.2"})
     if bgp["state"]:
         more = {"router": f"{BGP}.1", "admin": f"{BGP}.3", "as": f"{BGP}.9", "up": f"{BGP}.16"}
@@ -39,7 +48,20 @@ async def read_peers(walker: Walker) -> list[Peer]:
     if ospf["state"]:
         ospf.update(await walker.columns("ospfNbrTable", {"router": f"{OSPF}.3"}))
     ospf3 = await walker.columns("ospfv3NbrTable", {"state": f"{OSPF3}.8"})
-    return parse_bgp(bgp) + parse_ospf(ospf) + parse_ospf3(ospf3)
+    peers = parse_bgp(bgp) + parse_ospf(ospf) + parse_ospf3(ospf3)
+    if not sys_object_id.startswith(ARISTA):
+        return peers
+    known = {peer.address for peer in peers if peer.protocol == "bgp"}
+    return peers + [peer for peer in await _arista(walker) if peer.address not in known]
+
+
+async def _arista(walker: Walker) -> list[Peer]:
+    found = await walker.columns("aristaBgp4V2PeerTable", {"state": f"{ARISTA_PEERS}.13"})
+    if not found["state"]:
+        return []
+    more = {"as": f"{ARISTA_PEERS}.10", "admin": f"{ARISTA_PEERS}.12", "up": f"{ARISTA_TIMES}.1"}
+    found.update(await walker.columns("aristaBgp4V2PeerTable", more))
+    return parse_bgp_versions(found)
 
 
 def parse_bgp(found: dict[str, Column]) -> list[Peer]:
@@ -56,6 +78,29 @@ def parse_bgp(found: dict[str, Column]) -> list[Peer]:
         )
         for address, state in found["state"].items()
     ]
+
+
+def parse_bgp_versions(found: dict[str, Column]) -> list[Peer]:
+    """The index is an instance, the address's kind, its length and its octets: IPv4 and IPv6."""
+    peers = []
+    for index, state in found["state"].items():
+        octets = index.split(".")[3:]
+        try:
+            # A zone, where the kind has one, comes after the address itself.
+            address = ip_address(bytes(map(int, octets[: 4 if len(octets) < 16 else 16])))
+        except ValueError:
+            continue  # an index that is no address
+        peers.append(
+            Peer(
+                protocol="bgp",
+                address=str(address),
+                state=BGP_STATES.get(integer(state) or 0, "unknown"),
+                remote_as=integer(found["as"].get(index)),
+                up_s=_float(integer(found["up"].get(index))),
+                admin={1: "stop", 2: "start"}.get(integer(found["admin"].get(index)) or 0, ""),
+            )
+        )
+    return peers
 
 
 def parse_ospf(found: dict[str, Column]) -> list[Peer]:

@@ -272,13 +272,23 @@ def _facts(reading: dict[str, Any], _: Text) -> list[tuple[str, str]]:
     shown = reading.get("certificate")
     if shown:
         until = str(shown.get("not_after") or "")[:10]
-        word = _("有效，至 {day}", day=until) if shown.get("valid") else str(shown.get("error"))
+        wrong = ipv6_words.distrust(str(shown.get("error")), _)
+        word = _("有效，至 {day}", day=until) if shown.get("valid") else wrong
         facts.append((_("证书"), word))
+    tries = reading.get("tries") or {}
     for version in ("v6", "v4"):
         status, error = reading.get(f"status_{version}"), reading.get(f"home_error_{version}")
-        facts.append((f"IP{version} {_('首页')}", f"{status or '–'} {error or ''}".strip()))
+        words = [str(status or "–"), ipv6_words.fetch_error(str(error or ""), _)]
+        if tries.get(f"home_{version}"):
+            words.append(_("{n} 次访问成功 {good} 次", n=tries[f"home_{version}"],
+                          good=tries.get(f"home_{version}_good", 0)))  # fmt: skip
+        facts.append((f"IP{version} {_('首页')}", " · ".join(each for each in words if each)))
+    if tries.get("again"):
+        told_again = _("{n} 次，成功 {good} 次", n=tries["again"], good=tries.get("again_good", 0))
+        facts.append((_("链接因超时或中断重试"), told_again))
     if reading.get("notes"):
-        facts.append((_("备注"), "；".join(str(note) for note in reading["notes"])))
+        said = (ipv6_words.note(str(each), _) for each in reading["notes"])
+        facts.append((_("备注"), "；".join(said)))
     return facts
 
 

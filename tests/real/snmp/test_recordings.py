@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from ipaddress import IPv6Address
+from typing import Any
 
 import pytest
 
@@ -144,3 +145,23 @@ def test_addresses_and_counters_by_ip_version_equal_the_recording(
         addresses += len(listed)
     assert counters > 50
     assert addresses > 30
+
+
+def test_bgp_peers_over_ipv6_are_those_that_librenms_reads(polls: dict[str, DevicePoll]) -> None:
+    checked = 0
+    for name in recordings.recording_names():
+        for row in _bgp_rows(name):
+            if ":" not in row["bgpPeerIdentifier"]:
+                continue
+            wanted = str(IPv6Address(row["bgpPeerIdentifier"]))
+            read = {one.address: one for one in polls[name].peers if one.protocol == "bgp"}
+            assert read[wanted].state == row["bgpPeerState"], name
+            assert read[wanted].remote_as == row["bgpPeerRemoteAs"], name
+            assert read[wanted].up_s == row["bgpPeerFsmEstablishedTime"], name
+            checked += 1
+    assert checked, "a recording holds such a peer"
+
+
+def _bgp_rows(name: str) -> list[dict[str, Any]]:
+    told = json.loads(recordings.files().get(f"{name}.json", b"{}")).get("bgp-peers", {})
+    return list((told.get("poller") or {}).get("bgpPeers", []))

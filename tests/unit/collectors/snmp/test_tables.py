@@ -12,7 +12,7 @@ from collectors.snmp.tables.ip import (
     parse_version_counters,
 )
 from collectors.snmp.tables.lldp import parse_neighbours
-from collectors.snmp.tables.routing import parse_bgp, parse_ospf3
+from collectors.snmp.tables.routing import parse_bgp, parse_bgp_versions, parse_ospf3
 from collectors.snmp.tables.system import DESCR, ENGINE_TIME, OBJECT_ID, UPTIME, parse_system
 
 
@@ -151,3 +151,14 @@ def test_peers_have_their_state_by_name() -> None:
     )
     assert (bgp[0].state, bgp[0].remote_as, bgp[0].up_s) == ("established", 65001, 60.0)
     assert parse_ospf3({"state": {"3.0.167772162": 8}})[0].router_id == "10.0.0.2"
+
+
+def test_bgp_peers_of_both_versions_are_read_from_their_index() -> None:
+    four, six = "1.1.4.10.0.0.2", "1.2.16.253.9" + ".0" * 13 + ".7"
+    zoned, odd = "1.4.20.254.128" + ".0" * 13 + ".1.0.0.0.3", "1.9.2.1.2"
+    peers = parse_bgp_versions(
+        {"state": {four: 6, six: 1, zoned: 6, odd: 6}, "as": {six: 65001}, "up": {}, "admin": {}}
+    )
+    told = [(peer.address, peer.state, peer.remote_as) for peer in peers]
+    assert told == [("10.0.0.2", "established", None), ("fd09::7", "idle", 65001),
+                    ("fe80::1", "established", None)]  # fmt: skip

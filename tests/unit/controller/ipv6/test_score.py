@@ -104,3 +104,22 @@ def test_a_bad_index_is_refused_by_name(tmp_path: Path, change: tuple[str, str],
     file.write_text(text.replace(*change), "utf-8")
     with pytest.raises(BadIndexError, match=word.replace("[", r"\[")):
         load_index(str(file))
+
+
+@pytest.mark.parametrize(
+    ("peers", "state"),
+    [
+        ([], "not_applicable"),
+        ([{"protocol": "bgp", "address": "10.0.0.1", "up": True}], "unknown"),
+        ([{"protocol": "bgp", "address": "fd09::1", "up": True}], "pass"),
+        ([{"protocol": "bgp", "address": "fd09::1", "up": False}], "fail"),
+        ([{"protocol": "ospf", "address": "10.0.0.1", "up": True}], "fail"),
+        ([{"protocol": "ospf", "address": "10.0.0.1", "up": True},
+          {"protocol": "ospfv3", "address": "", "up": True}], "pass"),
+    ],
+)  # fmt: skip
+def test_bgp_peers_over_ipv4_alone_say_nothing_of_ipv6(
+    peers: list[dict[str, Any]], state: str
+) -> None:
+    told = evaluate({"peers": peers}, INDEX.of("device"))
+    assert {each.code: each.state for each in told.results}["peers"] == state
