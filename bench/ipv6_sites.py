@@ -117,6 +117,7 @@ def measure() -> dict[str, float]:
         "rss_mb": round(told["rss_mb"], 1),
         "sites": float(len(told["readings"])),
         "indicators_wrong": float(len(wrong)),
+        "asked_again": float(sum(r["tries"].get("again", 0) for r in told["readings"])),
         "cpus": float(os.cpu_count() or 1),
     }
 

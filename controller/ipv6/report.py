@@ -64,7 +64,9 @@ def to_xlsx(report: Report) -> bytes:
     """The workbook's bytes; cells that begin like a formula are text."""
     words, body = WORDS[report.language], io.BytesIO()
     told = report.read.told
-    book = xlsxwriter.Workbook(body, {"in_memory": True, "strings_to_formulas": False})
+    book = xlsxwriter.Workbook(
+        body, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
     head = book.add_format({"bold": True, "bg_color": "#e8eef7", "bottom": 1, "text_wrap": True})
     _summary(book.add_worksheet(words["summary"]), told, words, head)
     for name, heads, lines in (

@@ -42,6 +42,7 @@ SORTS: dict[str, Callable[[SiteView], Any]] = {
 }
 
 WIDTH = 600.0
+MANY_TILES = 60
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class Ipv6Page(render.Context):
     parts: list[tuple[PartView, str, str, str]]
     kinds: dict[str, str]
     tiles: list[Tile]
+    many: bool
+    """More units than are shown with all their figures."""
+    counts: str
+    """How many units pass, fail and are unknown."""
     trend: ipv6_words.Drawing | None
     traffic_target: float
     exports: tuple[tables.ExportLink, ...]
@@ -133,6 +138,7 @@ def ipv6_page(view: Ipv6View) -> Response:
         head = {"Content-Disposition": f'attachment; filename="ipv6-{view.now:%Y%m%d}.{form}"'}
         return Response(render_report(report, form), media_type=MEDIA[form], headers=head)
     kinds = {each: ipv6_words.kind(each, _) for each in ("site", "host", "device")}
+    tiles = [_tile(unit, told.good, _) for unit in told.units]
     context = Ipv6Page(
         tabs=ipv6_words.tabs(view),
         told=told,
@@ -144,7 +150,14 @@ def ipv6_page(view: Ipv6View) -> Response:
             for part in told.parts
         ],
         kinds=kinds,
-        tiles=[_tile(unit, told.good, _) for unit in told.units],
+        tiles=tiles,
+        many=len(tiles) > MANY_TILES,
+        counts=_(
+            "达标 {good}，未达标 {bad}，未知 {unknown}",
+            good=sum(tile.tone == "good" for tile in tiles),
+            bad=sum(tile.tone in ("warn", "bad") for tile in tiles),
+            unknown=sum(not tile.tone for tile in tiles),
+        ),
         trend=ipv6_words.draw(
             [(day.day, day.score) for day in kept], [(told.good, _("达标线"))]
         ) if kept else None,

@@ -57,6 +57,7 @@ def test_a_good_site_has_every_indicator(of_kind: OfKind) -> None:
     for reading in of_kind("good"):
         assert (reading["aaaa_valid"], reading["home_v6"], reading["home_v4"]) == (True,) * 3
         assert reading["success_rate"] == 1.0
+        assert (reading["tries"]["home_v6"], reading["tries"]["home_v6_good"]) == (5, 5)
         assert reading["content_difference"] == 0.0
         servers = reading["name_servers"]
         assert (servers["total"], servers["with_aaaa"], servers["reachable"]) == (2, 2, 2)
