@@ -6,6 +6,7 @@ import asyncio
 import csv
 import ipaddress
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,20 +99,29 @@ def done_codes(file: TextIO, vantage: str) -> set[str]:
 async def scan(
     targets: Sequence[SiteTarget], options: ScanOptions, now: Callable[[], datetime]
 ) -> AsyncIterator[SiteReading]:
-    """Readings as they come. Raises TargetError, OSError for a CA file that cannot be read."""
+    """Readings as they come; sites of one host in turn, so that its pace starves none of them.
+    Raises TargetError, OSError for a CA file that cannot be read."""
     names = Names(options.servers)
     fetcher = Fetcher(names, fence_of(options.allowed), options.fetch, options.ca_file)
     pace = Pace(options.site.gap_s)
-    waiting = list(reversed(targets))
-    running: set[asyncio.Task[SiteReading]] = set()
+    waiting: dict[str, deque[SiteTarget]] = {}
+    for target in targets:
+        waiting.setdefault(urlsplit(target.url).hostname or "", deque()).append(target)
+    running: dict[asyncio.Task[SiteReading], str] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < options.at_once:
-                target = waiting.pop()
+            while len(running) < options.at_once:
+                free = next((host for host in waiting if host not in running.values()), None)
+                if free is None:
+                    break
+                target = waiting[free].popleft()
+                if not waiting[free]:
+                    del waiting[free]
                 work = read_site(fetcher, pace, target, options.vantage, now(), options.site)
-                running.add(asyncio.create_task(work))
-            finished, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                running[asyncio.create_task(work)] = free
+            finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in finished:
+                del running[task]
                 yield task.result()
     finally:
         for task in running:

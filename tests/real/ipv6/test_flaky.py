@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -27,14 +28,18 @@ OPTIONS = ScanOptions(
     site=SiteLimits(gap_s=0.01),
 )
 LINKS = 6
+SITES = 16
+"""Hosts in ``site.test``."""
 
 
 class Site:
-    """A web server on both loopbacks at one port, and a name server for ``site.test``."""
+    """A web server on both loopbacks at one port, and a name server for ``site.test`` and hosts
+    in it."""
 
     def __init__(self, answer: Answer, deaf: int = 0) -> None:
         self.answer = answer
         self.asked: Counter[tuple[int, str]] = Counter()
+        self.times: list[float] = []
         self.deaf = deaf
         self.port = 0
 
@@ -44,7 +49,9 @@ class Site:
         second = socket.create_server(("::1", self.port), family=socket.AF_INET6)
         self._servers = [await asyncio.start_server(self._serve, sock=each)
                          for each in (first, second)]  # fmt: skip
-        zone = {
+        zone = {(f"s{n}.site.test", kind): [value] for n in range(SITES)
+                for kind, value in (("A", "127.0.0.1"), ("AAAA", "::1"))}  # fmt: skip
+        zone |= {
             ("site.test", "A"): ["127.0.0.1"], ("site.test", "AAAA"): ["::1"],
             ("site.test", "NS"): ["ns.site.test."], ("ns.site.test", "AAAA"): ["::1"],
             ("site.test", "SOA"): ["ns.site.test. root.site.test. 1 60 60 60 60"],
@@ -69,6 +76,7 @@ class Site:
             path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
             version = 6 if ":" in writer.get_extra_info("sockname")[0] else 4
             before = self.asked[version, path]
+            self.times.append(time.monotonic())
             self.asked[version, path] += 1
             await self.answer(version, path, before, writer)
             await writer.drain()
@@ -77,10 +85,15 @@ class Site:
         finally:
             writer.close()
 
-    async def read(self, *paths: str, options: ScanOptions = OPTIONS) -> dict[str, SiteReading]:
-        """Readings by path, of one scan."""
+    async def read(
+        self, *paths: str, options: ScanOptions = OPTIONS, apart: bool = False
+    ) -> dict[str, SiteReading]:
+        """Readings by path, of one scan; of one host, or each of a host of its own."""
         options = replace(options, servers=(f"127.0.0.1#{self.dns_port}",))
-        targets = [SiteTarget(each, f"http://site.test:{self.port}{each}") for each in paths]
+        targets = [
+            SiteTarget(path, f"http://{f's{n}.' if apart else ''}site.test:{self.port}{path}")
+            for n, path in enumerate(paths)
+        ]
         found = scan(targets, options, lambda: datetime.now(UTC))
         return {reading.code: reading async for reading in found}
 
@@ -169,6 +182,21 @@ def test_links_that_never_answer_are_given_up_and_cost_few_tries() -> None:
     assert asked == LINKS + 4
 
 
+def test_sites_of_one_host_keep_its_pace_together() -> None:
+    async def answer(version: int, path: str, before: int, writer: asyncio.StreamWriter) -> None:
+        page(writer, "<p>home</p>")
+
+    async def work() -> tuple[dict[str, SiteReading], list[float]]:
+        async with Site(answer) as site:
+            slow = replace(OPTIONS, site=replace(OPTIONS.site, gap_s=0.05))
+            return await site.read("/a", "/b", "/c", options=slow), site.times
+
+    found, times = asyncio.run(work())
+    assert [each.success_rate for each in found.values()] == [1.0] * 3
+    assert len(times) == 3 * 8, "twice over IPv4, five times over IPv6, robots.txt"
+    assert times[-1] - times[0] >= 0.05 * (len(times) - 1) - 0.02
+
+
 def test_a_question_that_got_lost_is_asked_again() -> None:
     async def answer(version: int, path: str, before: int, writer: asyncio.StreamWriter) -> None:
         page(writer, HOME)
@@ -227,7 +255,7 @@ def test_no_answer_ends_the_scan_and_none_leads_it_elsewhere() -> None:
     async def work() -> dict[str, SiteReading]:
         async with Site(harm) as site:
             quick = replace(OPTIONS, site=replace(OPTIONS.site, tries=1, again=2))
-            return await site.read(*paths, options=quick)
+            return await site.read(*paths, options=quick, apart=True)
 
     found = asyncio.run(asyncio.wait_for(work(), 90))
     assert set(found) == set(paths)
