@@ -42,7 +42,6 @@ GROUPS = (
     Group("demo", "controller.commands.demo"),
     Group("usage", "controller.commands.usage"),
     Group("import", "controller.commands.imports", nested=True),
-    Group("usage", "controller.commands.usage"),
     Group("idle", "controller.commands.idle", nested=True),
     Group("forecast", "controller.commands.forecast", nested=True),
     Group("notice", "controller.commands.notice", nested=True),

@@ -56,7 +56,10 @@ def make_token(
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
     days: Annotated[float | None, typer.Option(min=0.01, help="Life; else until revoked.")] = None,
 ) -> None:
-    """Print a new API token, and nothing else; it cannot be shown again."""
+    """Print a new API token, and nothing else; it cannot be shown again.
+
+    Example: yunxun admin token --role ops --name nightly-report --days 90 --data /var/lib/yunxun
+    """
     with _database(data) as (runtime, by), runtime.database.write() as session:
         text, token = tokens.create_token(
             session, name, role, by.at, unit_id=_unit_id(session, unit, by), days=days
@@ -83,7 +86,10 @@ def add_user(
     ] = "",
     password_stdin: PasswordFromStdin = False,
 ) -> None:
-    """Make a user; a random first password is printed unless one is given."""
+    """Make a user; a random first password is printed unless one is given.
+
+    Example: yunxun admin user add li.na --role security_admin --data /var/lib/yunxun
+    """
     password = _read_password() if password_stdin else random_password()
     with _database(data) as (runtime, by), runtime.database.write() as session:
         users.create_user(
@@ -106,7 +112,10 @@ def add_user(
 def give_password(
     username: str, data: DataFolder, password_stdin: PasswordFromStdin = False
 ) -> None:
-    """Give a user a new first password; also lifts a lockout and ends their sessions."""
+    """Give a user a new first password; also lifts a lockout and ends their sessions.
+
+    Example: yunxun admin user password li.na --data /var/lib/yunxun
+    """
     password = _read_password() if password_stdin else random_password()
     with _database(data) as (runtime, by), runtime.database.write() as session:
         users.set_password(session, _user(session, username), password, must_change=True)
@@ -118,19 +127,28 @@ def give_password(
 
 @user_app.command("disable")
 def disable_user(username: str, data: DataFolder) -> None:
-    """Lock a user out at once; nothing of theirs is removed."""
+    """Lock a user out at once; nothing of theirs is removed.
+
+    Example: yunxun admin user disable li.na --data /var/lib/yunxun
+    """
     _set_disabled(data, username, disabled=True)
 
 
 @user_app.command("enable")
 def enable_user(username: str, data: DataFolder) -> None:
-    """Let a disabled user in again."""
+    """Let a disabled user in again.
+
+    Example: yunxun admin user enable li.na --data /var/lib/yunxun
+    """
     _set_disabled(data, username, disabled=False)
 
 
 @user_app.command("list")
 def list_users(data: DataFolder) -> None:
-    """All users."""
+    """All users.
+
+    Example: yunxun admin user list --data /var/lib/yunxun
+    """
     table = Table("user", "name", "role", "unit", "state", "last login")
     with _database(data) as (runtime, by), runtime.database.read() as session:
         codes = {unit.id: unit.code for unit in units.list_units(session, CITY, by.at)}
@@ -149,7 +167,10 @@ def list_users(data: DataFolder) -> None:
 
 @audit_app.command("verify")
 def verify_audit(data: DataFolder) -> None:
-    """Walk the hash chain of the audit log; exit status 1 if a row was changed or removed."""
+    """Walk the hash chain of the audit log; exit status 1 if a row was changed or removed.
+
+    Example: yunxun admin audit verify --data /var/lib/yunxun
+    """
     with _database(data) as (runtime, _by), runtime.database.read() as session:
         verdict = audit.verify(session)
     if verdict.broken is not None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from controller.commands import agent_rollouts
 from controller.commands.client import Ca, CommandError, Data, Url, open_api
+from controller.commands.language import word
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Agents: enrol, list, approve, revoke.", no_args_is_help=True)
@@ -33,7 +34,10 @@ def make_token(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Print an enrolment token, and nothing else. On the host: yunxun-agent enrol TOKEN"""
+    """Print an enrolment token, and nothing else. On the host: yunxun-agent enrol TOKEN
+
+    Example: yunxun agent token --unit 市财政局 --hours 2 --data /var/lib/yunxun
+    """
     wanted = {"unit": unit, "uses": uses, "hours": hours, "auto_approve": auto_approve}
     with open_api(url, data, ca) as api:
         print(api.post("/api/v1/agent-tokens", wanted)["token"])
@@ -46,7 +50,10 @@ def list_agents(
     ca: Ca = None,
     form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
 ) -> None:
-    """All agents that you may see."""
+    """All agents that you may see.
+
+    Example: yunxun agent list --data /var/lib/yunxun
+    """
     with open_api(url, data, ca) as api:
         agents = list(api.items("/api/v1/agents"))
     if form == "json":
@@ -54,6 +61,10 @@ def list_agents(
         return
     if form != "table":
         raise CommandError(f"--format {form}: there are table and json")
+    if not agents:
+        print(word("还没有采集端：先用 yunxun agent token --unit 单位 生成注册令牌",
+                   "no agents yet: begin with 'yunxun agent token --unit UNIT'"))  # fmt: skip
+        return
     table = Table()
     for heading in ("id", "name", "state", "unit", "resource", "version", "last seen", "lag"):
         # The id is what 'agent approve' takes: it is never cut off.
@@ -77,7 +88,10 @@ def list_agents(
 
 @app.command()
 def approve(agent: AgentId, url: Url = "", data: Data = None, ca: Ca = None) -> None:
-    """Let an agent that waits for approval send."""
+    """Let an agent that waits for approval send.
+
+    Example: yunxun agent approve 3f2a9c --data /var/lib/yunxun
+    """
     with open_api(url, data, ca) as api:
         api.post(f"/api/v1/agents/{agent}/approve")
     print(f"agent {agent}: approved")
@@ -110,7 +124,10 @@ def revoke(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Refuse an agent from now on; its host must be enrolled anew to come back."""
+    """Refuse an agent from now on; its host must be enrolled anew to come back.
+
+    Example: yunxun agent revoke 3f2a9c --yes --data /var/lib/yunxun
+    """
     if not yes and not typer.confirm(f"Revoke agent {agent}?"):
         raise CommandError("not revoked")
     with open_api(url, data, ca) as api:

@@ -237,13 +237,18 @@ def _json(response: httpx.Response) -> Any:
         ) from None
 
 
+def told(problem: dict[str, Any]) -> str:
+    """Title and detail of a problem document, in the language of the answers where it has it."""
+    detail = (problem.get("detail_zh") if chinese() else "") or problem.get("detail", "")
+    return f"{problem['title']}: {detail}".removesuffix(": ")
+
+
 def _refused(response: httpx.Response) -> CommandError:
     """A problem document as one line; exit status 3 where the other side is at fault."""
     problem: dict[str, Any] = {}
     try:
         problem = dict(response.json())
-        detail = (problem.get("detail_zh") if chinese() else "") or problem.get("detail", "")
-        text = f"{problem['title']}: {detail}".removesuffix(": ")
+        text = told(problem)
         errors = problem.get("errors") or []
     except (ValueError, KeyError, TypeError):
         text, errors = response.reason_phrase or "refused", []

@@ -22,7 +22,10 @@ def doctor(
     ca: Ca = None,
     form: Annotated[str, typer.Option("--format", help="table or json")] = "table",
 ) -> None:
-    """Check stores, disk, worker, rollups, agents and certificates; exit status 1 on problems."""
+    """Check stores, disk, worker, rollups, agents and certificates; exit status 1 on problems.
+
+    Example: yunxun doctor --data /var/lib/yunxun
+    """
     if form not in ("table", "json"):
         raise CommandError(f"--format {form}: there are table and json")
     with open_api(url, data, ca) as api:

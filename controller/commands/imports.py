@@ -32,6 +32,7 @@ from controller.commands.client import (
     Url,
     check_file,
     open_api,
+    told,
 )
 from controller.commands.language import chinese, word
 from controller.commands.terminal import plain
@@ -65,7 +66,16 @@ Map = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="HEADER=FIELD", help="A further header; HEADER= ignores it."),
 ]
-Form = Annotated[str, typer.Option("--format", help="text or json")]
+
+
+def _known_form(form: str) -> str:
+    """Before anything is sent: an import must not be done and then called wrong."""
+    if form not in ("text", "json"):
+        raise typer.BadParameter(f"--format {form}: there are text and json")
+    return form
+
+
+Form = Annotated[str, typer.Option("--format", help="text or json", callback=_known_form)]
 
 
 @app.command("units")
@@ -321,7 +331,7 @@ def import_samples(
     check_file(file)
     with open_api(url, data, ca, create=True) as api, _progress(file.name, by_bytes=True) as bar:
         outcome = _stream(api, file, params, bar)
-    _finish(outcome, form)
+    _finish(outcome, form, columns=False)
 
 
 def _params(
@@ -361,8 +371,7 @@ def _stream(api: Api, file: Path, params: dict[str, Any], bar: Progress) -> dict
         if "problem" in line:
             problem = line["problem"]
             status = UNREACHABLE if problem.get("status", 0) >= 500 else BAD_INPUT
-            detail = (problem.get("detail_zh") if chinese() else "") or problem.get("detail", "")
-            raise CommandError(f"{problem['title']}: {detail}", status)
+            raise CommandError(told(problem), status)
         rows, done = int(line.get("rows", 0)), line.get("bytes")
         bar.update(task, completed=done, description=word(f"{rows:,} 行", f"{rows:,} rows"))
         if bar.disable and rows - said >= PLAIN_LINE_ROWS:
@@ -374,29 +383,28 @@ def _stream(api: Api, file: Path, params: dict[str, Any], bar: Progress) -> dict
     )
 
 
-def _finish(outcome: dict[str, Any], form: str) -> None:
-    """Prints the outcome; raises CommandError where something is wrong with the file."""
+def _finish(outcome: dict[str, Any], form: str, *, columns: bool = True) -> None:
+    """Prints the outcome; raises CommandError where something is wrong with the file. ``columns``
+    can be left out of it (--map)."""
     total = int(outcome.get("errors_total", len(outcome.get("errors", []))))
     if form == "json":
         print(json.dumps(outcome, ensure_ascii=False, indent=2))
-    elif form == "text":
+    else:
         if total:
             _print_errors(outcome.get("errors", []), total, word("问题与处理", "what to do"))
         if outcome.get("warnings"):
             count = int(outcome.get("warnings_total", 0))
             _print_errors(outcome["warnings"], count, word("请留意", "look at"))
         print(summary(outcome))
-    else:
-        raise CommandError(f"--format {form}: there are text and json")
     if total and not (outcome.get("imported") or outcome.get("ready")):
         name = outcome.get("file_name") or word("文件", "the file")
         verb = "would not be" if outcome.get("dry_run") else "was not"
         raise CommandError(
             word(
-                f"{name} 未导入，错误 {total} 处；请按所列修改，或用 --skip-bad 跳过错误行、"
-                "用 --map 表头= 忽略某列",
+                f"{name} 未导入，错误 {total} 处；请按所列修改，或用 --skip-bad 跳过错误行"
+                + "、用 --map 表头= 忽略某列" * columns,
                 f"{name} {verb} imported, errors: {total}; mend what is listed, or leave out bad "
-                "rows with --skip-bad and columns with --map HEADER=",
+                "rows with --skip-bad" + " and columns with --map HEADER=" * columns,
             )
         )
 
@@ -467,5 +475,5 @@ def _progress(name: str, *, by_bytes: bool) -> Iterator[Progress]:
         disable=not console.is_terminal,
     ) as bar:
         if not by_bytes:
-            bar.add_task("importing", total=None)
+            bar.add_task(word("正在导入", "importing"), total=None)
         yield bar

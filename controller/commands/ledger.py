@@ -26,7 +26,9 @@ from controller.commands.client import (
     Url,
     check_file,
     open_api,
+    told,
 )
+from controller.commands.language import chinese
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(
@@ -292,7 +294,7 @@ def compare(api: Api, file: Path, params: dict[str, Any]) -> dict[str, Any]:
             if "problem" in line:
                 problem = line["problem"]
                 status = UNREACHABLE if problem.get("status", 0) >= 500 else BAD_INPUT
-                raise CommandError(f"{problem['title']}: {problem.get('detail', '')}", status)
+                raise CommandError(told(problem), status)
             bar.update(task, completed=line["done"], description=STAGES[line["stage"]])
             if bar.disable:
                 print(f"{file.name}: {line['stage']}", file=sys.stderr)
@@ -334,7 +336,11 @@ def _difference(each: dict[str, Any]) -> str:
         if before is not None or each["cls"] != "new"
     ]
     if "errors" in detail:
-        words += [f"{error['column']}: {error['message']}" for error in detail["errors"][:3]]
+        words += [
+            f"{error['column']}: "
+            + str((chinese() and error.get("message_zh")) or error["message"])
+            for error in detail["errors"][:3]
+        ]
     elif "message" in detail:
         words.append(detail["message"])
     elif each["cls"] == "duplicate":

@@ -57,21 +57,30 @@ def draft(
 
 @app.command()
 def review(code: Code, person: Person, url: Url = "", data: Data = None, ca: Ca = None) -> None:
-    """Note that a named person reviewed it (核稿)."""
+    """Note that a named person reviewed it (核稿).
+
+    Example: yunxun notice review TX-2026-0007 --person 王芳
+    """
     with open_api(url, data, ca) as api:
         _act(api, code, act="review", person=person)
 
 
 @app.command()
 def sign(code: Code, person: Person, url: Url = "", data: Data = None, ca: Ca = None) -> None:
-    """Note that a named person, not the reviewer, signed it (签发)."""
+    """Note that a named person, not the reviewer, signed it (签发).
+
+    Example: yunxun notice sign TX-2026-0007 --person 赵强
+    """
     with open_api(url, data, ca) as api:
         _act(api, code, act="sign", person=person)
 
 
 @app.command("return")
 def send_back(code: Code, note: Note, url: Url = "", data: Data = None, ca: Ca = None) -> None:
-    """Give it back to the drafter."""
+    """Give it back to the drafter.
+
+    Example: yunxun notice return TX-2026-0007 --note 依据条款有误
+    """
     with open_api(url, data, ca) as api:
         _act(api, code, act="return", note=note)
 
@@ -116,7 +125,10 @@ def list_notices(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Notices, overdue first; those that are open unless --state says otherwise (all: "")."""
+    """Notices, overdue first; those that are open unless --state says otherwise (all: "").
+
+    Example: yunxun notice list --state issued --unit 330100-JTJ
+    """
     with open_api(url, data, ca) as api:
         found = list(api.items(ROOT, state=state or None, unit=unit or None))
     if _as_json(form, found):
@@ -138,7 +150,10 @@ def list_notices(
 def show_notice(
     code: Code, form: Form = "table", url: Url = "", data: Data = None, ca: Ca = None
 ) -> None:
-    """One notice: its resources with their state, and its history."""
+    """One notice: its resources with their state, and its history.
+
+    Example: yunxun notice show TX-2026-0007
+    """
     with open_api(url, data, ca) as api:
         notice = api.get(_path(code))
     if _as_json(form, notice):
@@ -167,7 +182,10 @@ def letter(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Save the letter in the form that the file's name asks for."""
+    """Save the letter in the form that the file's name asks for.
+
+    Example: yunxun notice letter TX-2026-0007 -o 提示函.pdf
+    """
     form = output.suffix.lstrip(".").lower()
     if form not in ("pdf", "docx", "html"):
         raise CommandError(f"-o {output}: end it with .pdf, .docx or .html")
@@ -192,7 +210,10 @@ def answer(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Answer as the unit's handler; the person in charge confirms on the page."""
+    """Answer as the unit's handler; the person in charge confirms on the page.
+
+    Example: yunxun notice answer TX-2026-0007 31 release
+    """
     body = {
         "answer": given, "note": note, "keep_reason": keep_reason, "keep_until": until or None,
     }  # fmt: skip
@@ -219,7 +240,10 @@ def decide(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Decide on one resource, or order the provider to stop, recover or shrink it."""
+    """Decide on one resource, or order the provider to stop, recover or shrink it.
+
+    Example: yunxun notice decide TX-2026-0007 31 order_stop --person 李雷
+    """
     body = {"act": act, "person": person, "note": note, "unit": unit, "until": until or None}
     with open_api(url, data, ca) as api:
         _say(api.post(f"{_path(code)}/items/{item}/acts", body), item)
@@ -235,7 +259,10 @@ def call(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Note a follow-up call (催办)."""
+    """Note a follow-up call (催办).
+
+    Example: yunxun notice call TX-2026-0007 --person 李雷 --phone 0571-1234567 --reply 本周答复
+    """
     with open_api(url, data, ca) as api:
         api.post(f"{_path(code)}/calls", {"person": person, "phone": phone, "reply": reply})
     print(f"{code}: call noted")
@@ -243,7 +270,10 @@ def call(
 
 @app.command()
 def close(code: Code, note: Note, url: Url = "", data: Data = None, ca: Ca = None) -> None:
-    """End it by hand: an issued one is withdrawn and the unit told, a draft is cancelled."""
+    """End it by hand: an issued one is withdrawn and the unit told, a draft is cancelled.
+
+    Example: yunxun notice close TX-2026-0007 --note 资源已另行调整
+    """
     with open_api(url, data, ca) as api:
         state = api.get(_path(code))["state"]
         _act(api, code, act="close" if state in ("issued", "closed") else "cancel", note=note)

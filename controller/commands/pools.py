@@ -84,7 +84,8 @@ def can_approve(
         reason = "reason_zh" if chinese() else "reason_en"
         print(answer[reason])
         if answer["alternatives"]:
-            print("; ".join(answer["alternatives"]))
+            others = ", ".join(answer["alternatives"])
+            print(f"其他可用资源池：{others}" if chinese() else f"other pools that fit: {others}")
         if recovery:
             print(recovery[reason])
             _show_steps(recovery["steps"])

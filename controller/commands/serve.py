@@ -28,7 +28,10 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, show_default="8090")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file, see docs/settings.md.")] = None,
 ) -> None:
-    """Run the controller until Ctrl-C or SIGTERM. Beyond loopback it speaks TLS."""
+    """Run the controller until Ctrl-C or SIGTERM. Beyond loopback it speaks TLS.
+
+    Example: yunxun serve --data /var/lib/yunxun --host 0.0.0.0 --port 8090
+    """
     try:
         settings = load(config, data=data, host=host, port=port)
     except SettingsError as error:

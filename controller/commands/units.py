@@ -113,7 +113,10 @@ def move(
 
 @app.command("changes")
 def changes(url: Url = "", data: Data = None, ca: Ca = None) -> None:
-    """Every merge, split, rename and move, newest first."""
+    """Every merge, split, rename and move, newest first.
+
+    Example: yunxun unit changes
+    """
     with open_api(url, data, ca) as api:
         found = list(api.items("/api/v1/unit-changes"))
     table = Table("id", "from", "kind", "ended", "into", "resources", "document", "undone")
@@ -133,7 +136,10 @@ def undo(
     data: Data = None,
     ca: Ca = None,
 ) -> None:
-    """Take a change back, as long as nothing of it was changed since."""
+    """Take a change back, as long as nothing of it was changed since.
+
+    Example: yunxun unit undo 4
+    """
     with open_api(url, data, ca) as api:
         answer = api.post(f"/api/v1/unit-changes/{change}/undo")
     print(f"{answer['change']['kind']} {change}: undone, {_days(answer)}")

@@ -64,7 +64,7 @@ def test_who_keeps_the_ledger_can_do_it_from_a_terminal(tmp_path: Path) -> None:
         assert "vm-2" in yunxun("ledger", "pending")
         # Nothing was ever measured, so the data share is 0 and the month needs a reason.
         assert "only_register 1" in yunxun("ledger", "reconcile", status=1)
-        assert "must reach 80" in yunxun("ledger", "publish", month, status=2)
+        assert "须达到 80" in yunxun("ledger", "publish", month, status=2)
         made = yunxun("ledger", "publish", month, "--force", "试运行")
         assert f"{month} version 1: published" in made
         frozen = ("usage", "--month", month, "--version", "1", "--format", "json")
