@@ -14,10 +14,10 @@ from sqlmodel import col, func, select
 
 from controller.folder import free_space
 from controller.ingest.tables import Agent
-from controller.inventory.said import Said, chinese, say
 from controller.jobs import JOBS
 from controller.prepare import SANE_CLOCK
 from controller.runtime import Runtime
+from controller.said import Said, chinese, say
 from controller.store import maintenance, rollup
 from controller.store.tables import JobRun, WorkerLock
 

@@ -23,6 +23,7 @@ PROBLEM_SCHEMA = {
         "title": {"type": "string", "description": "the kind of problem"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "this one: what, where, what to do"},
+        "detail_zh": {"type": "string", "description": "the same in Chinese, where there is one"},
         "instance": {"type": "string", "description": "id of the request, to quote"},
     },
     "example": {
@@ -30,6 +31,7 @@ PROBLEM_SCHEMA = {
         "title": "not found",
         "status": 404,
         "detail": "no unit 'X1' that you may see",
+        "detail_zh": "没有找到单位“X1”，或不在您的查看范围内",
         "instance": "9f2c64d8a1b03e57",
     },
 }

@@ -28,11 +28,11 @@ from controller.inventory.register_tables import (
     AllocationResource,
 )
 from controller.inventory.resources import unit_names
-from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import BusinessSystem, Resource, Site, Unit, Zone
 from controller.inventory.unit_names import UnitNames
 from controller.problems import NotFound
+from controller.said import say
 
 STEPS = ("applied", "approved", "delivered")
 SIZES = ("vcpu", "mem_bytes", "disk_bytes", "accelerators")

@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from controller.inventory.dated import SHANGHAI
 from controller.inventory.matching import ADDRESSES_LENGTH, clean_uuid
 from controller.inventory.naming import fold, narrow, tidy
-from controller.inventory.said import say
 from controller.inventory.sheet import Cell
+from controller.said import say
 
 NOTHING = frozenset(
     {"-", "--", "---", "—", "——", "–", "/", "\\", "无", "暂无", "n/a", "na", "null", "none", "nil"}

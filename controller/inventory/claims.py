@@ -20,6 +20,7 @@ from controller.inventory.resources import unit_names
 from controller.inventory.tables import Holding, Resource, Unit
 from controller.inventory.unclaimed import unclaimed_id
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 
 class ClaimView(BaseModel):
@@ -89,7 +90,14 @@ def make_claim(
         )
     ).first()
     if standing is not None:
-        raise Problem(409, "claimed already", f"{code} is claimed by this unit and not decided yet")
+        raise Problem(
+            409,
+            "claimed already",
+            say(
+                f"{code} is claimed by this unit and not decided yet",
+                f"该单位已提交对 {code} 的认领，尚未审批",
+            ),
+        )
     claim = Claim(
         resource_id=resource.id,
         unit_id=unit_id,
@@ -117,7 +125,7 @@ def decide(
     if claim is None:
         raise NotFound("claim", str(claim_id))
     if claim.state != "open":
-        raise Problem(409, "decided already", f"claim {claim_id} is {claim.state}")
+        raise _decided(claim)
     marked = 0
     _close(session, claim, "approved" if approve else "refused", note, by, now)
     if approve:
@@ -130,7 +138,11 @@ def decide(
             since=claim.since, until=None, changes=changes, scope=CITY, now=now,
         )  # fmt: skip
         if not done.resources:
-            raise Problem(409, "no longer unclaimed", "the resource has been given to a unit since")
+            raise Problem(
+                409,
+                "no longer unclaimed",
+                say("the resource has been given to a unit since", "该资源此后已归属其他单位"),
+            )
         marked = done.days_marked
         others = session.execute(
             select(Claim).where(
@@ -148,9 +160,21 @@ def withdraw(session: Session, scope: Scope, claim_id: int, by: str, now: dateti
     if claim is None or not scope.allows(claim.unit_id):
         raise NotFound("claim", str(claim_id))
     if claim.state != "open":
-        raise Problem(409, "decided already", f"claim {claim_id} is {claim.state}")
+        raise _decided(claim)
     _close(session, claim, "withdrawn", "", by, now)
     return claim
+
+
+def _decided(claim: Claim) -> Problem:
+    words = {"approved": "批准", "refused": "驳回", "withdrawn": "撤回"}
+    return Problem(
+        409,
+        "decided already",
+        say(
+            f"claim {claim.id} is {claim.state}",
+            f"这项认领已{words.get(claim.state, claim.state)}",
+        ),
+    )
 
 
 def _close(session: Session, claim: Claim, state: str, note: str, by: str, now: datetime) -> None:

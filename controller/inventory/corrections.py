@@ -22,6 +22,7 @@ from controller.inventory.lock import lock_registers
 from controller.inventory.tables import Holding, Resource
 from controller.inventory.timeline import change
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 _CHUNK = 500
 
@@ -55,7 +56,11 @@ def correct_many(
     lock_registers(session)
     check_changes(session, since, until, changes)
     if not codes and of_unit is None:
-        raise Problem(422, "nothing to correct", "name resources, or the unit that held them")
+        raise Problem(
+            422,
+            "nothing to correct",
+            say("name resources, or the unit that held them", "请指定资源，或原持有单位"),
+        )
     ids = _ids_of(session, codes) if codes else _held_by(session, of_unit or 0)
     before = read_holdings(session, sorted(ids))
     after: dict[int, Holdings] = {}

@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session, col
 
 from controller.access.scope import Scope
+from controller.inventory.dated import SHANGHAI
 from controller.inventory.lock import lock_registers
 from controller.inventory.places import PlaceIds
 from controller.inventory.tables import (
@@ -28,6 +29,7 @@ from controller.inventory.tables import (
 )
 from controller.inventory.timeline import Span, Timeline, change, differences, joined, row_changes
 from controller.problems import NotFound, Problem
+from controller.said import say
 from controller.store.dirty import earliest_day, mark_owners
 from controller.store.relational import Database
 
@@ -309,7 +311,11 @@ def check_changes(
     if not changes or set(changes) - known:
         raise Problem(422, "nothing to correct", f"name at least one of {', '.join(sorted(known))}")
     if since is not None and until is not None and since >= until:
-        raise Problem(422, "empty interval", "since must be before until")
+        raise Problem(
+            422,
+            "empty interval",
+            say("since must be before until", "起始日期须早于截止日期"),
+        )
     if "unit_id" in changes and session.get(Unit, changes["unit_id"]) is None:
         raise NotFound("unit", str(changes["unit_id"]))
 
@@ -319,15 +325,32 @@ def _check_time(resource: Resource, since: datetime | None, until: datetime | No
         raise Problem(
             422,
             "before its opening",
-            f"{resource.code} exists since {resource.created.isoformat()}: correct its opening "
-            "date first, by an import with the column created",
+            say(
+                f"{resource.code} exists since {resource.created.isoformat()}: correct its "
+                "opening date first, by an import with the column created",
+                f"{resource.code} 自 {_day(resource.created)} 才开通：请先用导入更正其“开通时间”",
+            ),
         )
     end = resource.retired
     if end is not None and (since or resource.created) >= end:
-        raise Problem(422, "after its end", f"{resource.code} was retired at {end.isoformat()}")
+        raise Problem(
+            422,
+            "after its end",
+            say(
+                f"{resource.code} was retired at {end.isoformat()}",
+                f"{resource.code} 已于 {_day(end)} 注销",
+            ),
+        )
     if until is not None and until <= resource.created:
         raise Problem(
             422,
             "before its opening",
-            f"{resource.code} exists since {resource.created.isoformat()}",
+            say(
+                f"{resource.code} exists since {resource.created.isoformat()}",
+                f"{resource.code} 自 {_day(resource.created)} 才开通",
+            ),
         )
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(SHANGHAI):%Y-%m-%d}"

@@ -21,13 +21,13 @@ from controller.inventory.outcome import MAX_ERRORS, ImportOutcome, RowError
 from controller.inventory.paper_columns import ALLOCATION_COLUMNS, POOL_COLUMNS, SYSTEM_COLUMNS
 from controller.inventory.pool_import import plan_pools
 from controller.inventory.resource_import import plan_resources
-from controller.inventory.said import chinese, say
-from controller.inventory.sheet import UnreadableError, read_sheets
+from controller.inventory.sheet import UnreadableError, about_file, read_sheets
 from controller.inventory.systems import plan_systems
 from controller.inventory.table import CellError, Table, read_table
 from controller.inventory.tables import ImportRun
 from controller.inventory.unit_import import plan_units
 from controller.problems import Problem
+from controller.said import chinese, say
 from controller.store.relational import Database
 
 
@@ -146,10 +146,7 @@ def read_upload(
             read_sheets(file, name), register.columns, register.keys, mapping=mapping, sheet=sheet
         )
     except UnreadableError as error:
-        text = str(error)
-        raise Problem(
-            422, "unreadable file", text if text.startswith(name) else f"{name} {text}"
-        ) from None
+        raise Problem(422, "unreadable file", about_file(name, error)) from None
     return Upload(register, name, _digest(file), table)
 
 

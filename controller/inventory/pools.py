@@ -20,6 +20,7 @@ from controller.inventory.naming import fold
 from controller.inventory.register_tables import Allocation, Pool, PoolCapacity
 from controller.inventory.tables import ARCHITECTURES, Holding, Resource, Site, Zone
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 GIB = 2.0**30
 
@@ -166,9 +167,17 @@ def can_approve(session: Session, scope: Scope, request: Request, now: datetime)
     and Problem 422 for a processor family or site that there is none of."""
     pools = list_pools(session, scope, now)
     if request.arch and request.arch not in ARCHITECTURES:
-        raise Problem(422, "unknown architecture", f"use one of {', '.join(ARCHITECTURES)}")
+        raise Problem(
+            422,
+            "unknown architecture",
+            say(f"use one of {', '.join(ARCHITECTURES)}", f"架构可填 {'、'.join(ARCHITECTURES)}"),
+        )
     if not any((request.vcpu, request.mem_bytes, request.disk_bytes, request.accelerators)):
-        raise Problem(422, "nothing asked for", "give vcpu, memory, disk or cards")
+        raise Problem(
+            422,
+            "nothing asked for",
+            say("give vcpu, memory, disk or cards", "请至少填写 vCPU、内存、存储或加速卡之一"),
+        )
     fitting = pools_serving(pools, request)
     if not fitting:
         wanted = "、".join(each for each in (request.site, request.zone, request.arch) if each)

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.unit_names import UnitNames, UnknownUnitError
+from controller.said import say
 
 Values = dict[str, Any]
 Write = Callable[[Session, Any, Values, Values | None, datetime], None]

@@ -15,11 +15,11 @@ from controller.inventory.holdings import canonical, read_holdings, write_holdin
 from controller.inventory.matching import uuid_variants
 from controller.inventory.places import PlaceIds
 from controller.inventory.resource_state import RefusedError, ResourceState, applied
-from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import Resource
 from controller.inventory.unclaimed import ensure_unclaimed
 from controller.inventory.unit_names import NOBODY, UnitNames, UnknownUnitError
+from controller.said import say
 
 DEMO_TAGS = frozenset({"演示数据", "demo"})
 """A resource with one of these is marked as demo data."""

@@ -20,6 +20,7 @@ from controller.inventory.register_tables import SharedResource, SharePart
 from controller.inventory.tables import Holding, Resource
 from controller.inventory.timeline import Span, joined
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 MODES = ("apportioned", "public")
 EXACT = 0.005
@@ -80,15 +81,28 @@ def set_share(
     if mode and mode not in MODES:
         raise Problem(422, "unknown mode", f"use one of {', '.join(MODES)}, or nothing")
     if until is not None and since >= until:
-        raise Problem(422, "empty interval", "since must be before until")
+        raise Problem(
+            422,
+            "empty interval",
+            say("since must be before until", "起始日期须早于截止日期"),
+        )
     if mode == "apportioned":
         total = sum(parts.values())
         if not parts or any(share <= 0 for share in parts.values()) or abs(total - 100) > EXACT:
             raise Problem(
-                422, "shares do not add up", f"the shares add up to {total:g} %, not to 100 %"
+                422,
+                "shares do not add up",
+                say(
+                    f"the shares add up to {total:g} %, not to 100 %",
+                    f"分摊比例合计 {total:g} %，须为 100 %，每项大于 0",
+                ),
             )
     elif parts:
-        raise Problem(422, "no parts", "public support has no shares")
+        raise Problem(
+            422,
+            "no parts",
+            say("public support has no shares", "公共支撑不填分摊比例"),
+        )
     line = read_shares(session, [resource.id]).get(resource.id, ())
     kept: list[Span[Shared]] = []
     for span in line:

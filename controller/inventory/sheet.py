@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
+from controller.said import Said, chinese, say
+
 Cell = str | float | bool | datetime
 """As the file has it; an empty cell is ""."""
 
@@ -24,7 +26,7 @@ _CHUNK = 2**20
 
 
 class UnreadableError(Exception):
-    """The file cannot be read as a table; the text says why and what to do."""
+    """The file cannot be read as a table; the text says why and what to do in both languages."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,26 @@ def read_sheets(file: BinaryIO, name: str) -> list[Sheet]:
     try:
         if size > MAX_BYTES:
             raise UnreadableError(
-                f"has {size // 2**20} MB, over the limit of {MAX_BYTES // 2**20} MB"
+                say(
+                    f"has {size // 2**20} MB, over the limit of {MAX_BYTES // 2**20} MB",
+                    f"有 {size // 2**20} MB，超过 {MAX_BYTES // 2**20} MB 的上限：请拆分",
+                )
             )
         if not head.strip(b"\0 \r\n\t"):
-            raise UnreadableError("is empty")
+            raise UnreadableError(say("is empty", "是空文件"))
         if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             return _read_workbook(file)
         return [_read_csv(file, head, PurePath(name).stem)]
     except UnreadableError as error:
-        raise UnreadableError(f"{name} {error}") from None
+        raise UnreadableError(about_file(name, error)) from None
+
+
+def about_file(name: str, error: UnreadableError) -> Said:
+    """What is wrong with the file called ``name``; as it is where it begins with that already."""
+    text = str(error)
+    if text.startswith(f"{name} "):
+        return say(text, chinese(text))
+    return say(f"{name} {text}", f"{name} {chinese(text)}")
 
 
 def column_letter(index: int) -> str:
@@ -96,8 +109,12 @@ def _read_workbook(file: BinaryIO) -> list[Sheet]:
                 raise
     if process.returncode:
         raise UnreadableError(
-            "could not be read within the limits of memory and time: copy the table's cells into "
-            "a new workbook (far-off cells count too) and save it as .xlsx"
+            say(
+                "could not be read within the limits of memory and time: copy the table's cells "
+                "into a new workbook (far-off cells count too) and save it as .xlsx",
+                "超出读取所限的内存或时间：请只把表格部分复制到新文件（远处的单元格也算）"
+                "再另存为 .xlsx",
+            )
         )
     return sheets
 
@@ -114,7 +131,7 @@ def _parse_lines(lines: Any) -> list[Sheet]:
             padding = ("",) * first_column
             sheets[-1].rows.append(Row(number, padding + tuple(map(_cell, cells))))
         elif "error" in document:
-            raise UnreadableError(document["error"])
+            raise UnreadableError(say(document["error"], document["error_zh"]))
         else:
             # A range merged over several columns has its value in the first.
             merged = [
@@ -157,18 +174,33 @@ def _read_csv(file: BinaryIO, head: bytes, name: str) -> Sheet:
         .lower()
         .startswith((b"<!doctype", b"<html", b"<table", b"<?xml"))
     ):
-        raise UnreadableError("is a web page under another name: open it and save it as .xlsx")
+        raise UnreadableError(
+            say(
+                "is a web page under another name: open it and save it as .xlsx",
+                "实际是网页：请打开后另存为 .xlsx",
+            )
+        )
     encoding = _encoding(file, head)
     file.seek(0)
     text = io.TextIOWrapper(_Unclosed(file), encoding=encoding, newline="")
     try:
         first = text.read(65536)
         if "\0" in first:
-            raise UnreadableError("is neither a spreadsheet nor CSV text: save it as .xlsx or CSV")
+            raise UnreadableError(
+                say(
+                    "is neither a spreadsheet nor CSV text: save it as .xlsx or CSV",
+                    "既不是表格文件也不是 CSV 文本：请另存为 .xlsx 或 CSV",
+                )
+            )
         text.seek(0)
         return Sheet(name, list(_csv_rows(text, _delimiter(first))))
     except csv.Error as error:
-        raise UnreadableError(f"is not CSV: {error}; save it again as CSV") from None
+        raise UnreadableError(
+            say(
+                f"is not CSV: {error}; save it again as CSV",
+                f"不是 CSV（{error}）：请重新另存为 CSV",
+            )
+        ) from None
     finally:
         text.detach()
 
@@ -218,7 +250,12 @@ def _encoding(file: BinaryIO, head: bytes) -> str:
         except UnicodeDecodeError:
             continue
         return candidate
-    raise UnreadableError("is neither UTF-8 nor GBK text: save it as .xlsx or as CSV UTF-8")
+    raise UnreadableError(
+        say(
+            "is neither UTF-8 nor GBK text: save it as .xlsx or as CSV UTF-8",
+            "既不是 UTF-8 也不是 GBK 文本：请另存为 .xlsx 或 UTF-8 编码的 CSV",
+        )
+    )
 
 
 def _delimiter(text: str) -> str:
@@ -236,6 +273,11 @@ def _csv_rows(text: io.TextIOWrapper, delimiter: str) -> Iterator[Row]:
         if any(cell.strip() for cell in cells):
             found += 1
             if found > MAX_ROWS:
-                raise UnreadableError(f"has more than {MAX_ROWS} rows: split the file")
+                raise UnreadableError(
+                    say(
+                        f"has more than {MAX_ROWS} rows: split the file",
+                        f"超过 {MAX_ROWS} 行：请拆分后再导入",
+                    )
+                )
             yield Row(number, tuple(cells))
         number = reader.line_num + 1

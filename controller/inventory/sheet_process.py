@@ -5,7 +5,7 @@ last column of the last row). So the reading is done where memory and time are l
 takes nothing along. The file is standard input; standard output is one JSON document a line: for
 each visible sheet ``{"sheet", "merged"}``, then ``[row number, first column, cells…]`` for each
 row that is not empty. A date is ``{"d": ISO 8601}``; a file that cannot be read gives
-``{"error": reason}``.
+``{"error": reason, "error_zh": the same in Chinese}``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ TEXT_CHARACTERS = 200 * 2**20
 
 
 class UnreadableError(Exception):
-    """The text says what to do about it."""
+    """The text says what to do about it, in both languages."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.zh = zh
 
 
 def write_rows(file: BinaryIO, out: TextIO, max_rows: int) -> None:
@@ -55,10 +59,13 @@ def write_rows(file: BinaryIO, out: TextIO, max_rows: int) -> None:
             ):
                 _write_sheet(book, metadata.name, writer, max_rows)
     except PasswordError:
-        raise UnreadableError("is protected by a password: save it without one") from None
+        raise UnreadableError(
+            "is protected by a password: save it without one", "设有密码：请另存为不设密码的文件"
+        ) from None
     except CalamineError as error:
         raise UnreadableError(
-            f"is not a whole spreadsheet ({error}): save it again as .xlsx"
+            f"is not a whole spreadsheet ({error}): save it again as .xlsx",
+            f"不是完整的表格文件（{error}）：请重新另存为 .xlsx",
         ) from None
 
 
@@ -72,19 +79,27 @@ def _check_container(file: BinaryIO) -> None:
             inflated = sum(entry.file_size for entry in archive.infolist())
             empty = None if inflated > INFLATED_BYTES else _cell_without_value(archive)
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        raise UnreadableError("is cut off or damaged: save it again as .xlsx") from None
-    if empty:
         raise UnreadableError(
-            f"has {empty}: open it in a spreadsheet program, put the value in its place, and "
-            "save it again"
+            "is cut off or damaged: save it again as .xlsx", "不完整或已损坏：请重新另存为 .xlsx"
+        ) from None
+    if empty:
+        what, cell = empty
+        raise UnreadableError(
+            f"has {what} in cell {cell}: open it in a spreadsheet program, put the value in its "
+            "place, and save it again",
+            f"单元格 {cell} {_EMPTY_ZH[what]}：请在表格软件中打开，改为实际的值后再保存",
         )
     if "xl/workbook.xml" not in names and not any(
         name.startswith("xl/worksheets/") for name in names
     ):
-        raise UnreadableError("is an archive but no .xlsx workbook: save it as .xlsx or CSV")
+        raise UnreadableError(
+            "is an archive but no .xlsx workbook: save it as .xlsx or CSV",
+            "是压缩文件，不是 .xlsx 表格：请另存为 .xlsx 或 CSV",
+        )
     if inflated > INFLATED_BYTES:
         raise UnreadableError(
-            f"would inflate to {inflated // 2**20} MB: that is no register, split the file"
+            f"would inflate to {inflated // 2**20} MB: that is no register, split the file",
+            f"解压后有 {inflated // 2**20} MB：不像台账，请拆分后再导入",
         )
 
 
@@ -96,9 +111,15 @@ _ERROR = re.compile(rb'<c (?=[^>]*\bt="e")[^>]*?\br="([A-Z]+[0-9]+)"')
 _PIECE = 1 << 20
 
 
-def _cell_without_value(archive: zipfile.ZipFile) -> str | None:
-    """The first cell with a formula that nobody computed, or with an error (#REF!): both would
-    read as empty."""
+_EMPTY_ZH = {
+    "an error of the spreadsheet": "是计算错误",
+    "a formula without a result": "的公式没有计算结果",
+}
+
+
+def _cell_without_value(archive: zipfile.ZipFile) -> tuple[str, str] | None:
+    """(what, cell): the first with a formula that nobody computed, or with an error (#REF!): both
+    would read as empty."""
     for name in archive.namelist():
         if not name.startswith("xl/worksheets/sheet"):
             continue
@@ -107,9 +128,9 @@ def _cell_without_value(archive: zipfile.ZipFile) -> str | None:
             while piece := sheet.read(_PIECE):
                 text = kept + piece
                 if b'"e"' in text and (found := _ERROR.search(text)):
-                    return f"an error of the spreadsheet in cell {found[1].decode()}"
+                    return "an error of the spreadsheet", found[1].decode()
                 if b"<f" in text and (found := _FORMULA.search(text)):
-                    return f"a formula without a result in cell {found[1].decode()}"
+                    return "a formula without a result", found[1].decode()
                 kept = text[-4096:]
     return None
 
@@ -126,7 +147,10 @@ class _Writer:
         line = json.dumps(document)
         self._left -= len(line)
         if self._left < 0:
-            raise UnreadableError("holds far more text than a register: copy the table alone")
+            raise UnreadableError(
+                "holds far more text than a register: copy the table alone",
+                "文字远多于一份台账：请只复制其中的表格",
+            )
         self._out.write(line + "\n")
 
 
@@ -141,7 +165,8 @@ def _write_sheet(book: CalamineWorkbook, name: str, out: _Writer, max_rows: int)
         written += 1
         if written > max_rows:
             raise UnreadableError(
-                f"has more than {max_rows} rows in sheet {name!r}: split the file"
+                f"has more than {max_rows} rows in sheet {name!r}: split the file",
+                f"工作表“{name}”超过 {max_rows} 行：请拆分后再导入",
             )
         out.write([number, first_column, *map(_plain, cells)])
 
@@ -159,7 +184,7 @@ def main(max_rows: int) -> int:
     try:
         write_rows(sys.stdin.buffer, sys.stdout, max_rows)
     except UnreadableError as error:
-        sys.stdout.write(json.dumps({"error": str(error)}) + "\n")
+        sys.stdout.write(json.dumps({"error": str(error), "error_zh": error.zh}) + "\n")
     return 0
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from controller.inventory.cells import BadCellError, is_blank, is_nothing, shown
 from controller.inventory.columns import IGNORED, Column, header_key, known_headers
 from controller.inventory.naming import fold, tidy
-from controller.inventory.said import say
 from controller.inventory.sheet import Cell, Row, Sheet, UnreadableError, column_letter
+from controller.said import Said, say
 
 HEADER_WITHIN = 30
 """Rows from the top in which the header is looked for."""
@@ -103,7 +103,12 @@ def read_table(
         raise UnreadableError(_no_header(sheets, columns, keys, sheet))
     if len(found) > 1:
         names = ", ".join(repr(item.name) for item, _ in found)
-        raise UnreadableError(f"holds a table in each of the sheets {names}: name one of them")
+        raise UnreadableError(
+            say(
+                f"holds a table in each of the sheets {names}: name one of them",
+                f"的工作表 {names} 里各有一张表：请指定其中一张（--sheet）",
+            )
+        )
     chosen, place = found[0]
     return _read(_one_header(chosen, place, known, own), place, known, own)
 
@@ -113,7 +118,11 @@ def _check_mapping(own: Mapping[str, str], columns: tuple[Column, ...]) -> None:
     for header, name in own.items():
         if name and name not in fields:
             raise UnreadableError(
-                f"cannot be mapped: {header!r} to {name!r}, which is none of {', '.join(fields)}"
+                say(
+                    f"cannot be mapped: {header!r} to {name!r}, which is none of "
+                    + ", ".join(fields),
+                    f"的“{header}”不能对应到“{name}”：可用 {'、'.join(fields)}",
+                )
             )
 
 
@@ -170,18 +179,24 @@ def _field(key: str, known: Mapping[str, Column], own: Mapping[str, str]) -> str
 
 def _no_header(
     sheets: Sequence[Sheet], columns: tuple[Column, ...], keys: Sequence[str], sheet: str
-) -> str:
+) -> Said:
     if sheet and sheet not in {item.name for item in sheets}:
-        return f"has no visible sheet {sheet!r}, only {', '.join(item.name for item in sheets)}"
+        listed = ", ".join(item.name for item in sheets)
+        return say(
+            f"has no visible sheet {sheet!r}, only {listed}",
+            f"没有名为“{sheet}”的可见工作表，只有 {listed}",
+        )
     first = next((item.rows[0] for item in sheets if item.rows), None)
     if first is None:
-        return "holds no rows"
+        return say("holds no rows", "没有内容")
     named = {column.field: column.names.split()[0] for column in columns}
     wanted = " or ".join(f"{key} ({named[key]})" for key in keys)
     seen = ", ".join(shown(cell) for cell in first.cells if cell != "")
-    return (
+    return say(
         f"has no header row with a column {wanted} in its first {HEADER_WITHIN} rows; "
-        f"row {first.number} reads: {seen[:200]}. The columns are {', '.join(named)}"
+        f"row {first.number} reads: {seen[:200]}. The columns are {', '.join(named)}",
+        f"前 {HEADER_WITHIN} 行中没有表头列出 {' 或 '.join(named[key] for key in keys)}；"
+        f"第 {first.number} 行为：{seen[:200]}。可用的列：{'、'.join(named.values())}",
     )
 
 
@@ -298,8 +313,12 @@ def _read_header(
             other = column_letter(first_of[name])
             refuse(
                 index,
-                f"columns {other} and {column_letter(index)} are both {name}: "
-                f"rename one, or leave it out by mapping it: '{title}='",
+                say(
+                    f"columns {other} and {column_letter(index)} are both {name}: "
+                    f"rename one, or leave it out by mapping it: '{title}='",
+                    f"{other} 列和 {column_letter(index)} 列都是 {name}：请改其中一个列名，"
+                    f"或用 --map '{title}=' 忽略",
+                ),
             )
         else:
             table.columns[title] = name
@@ -336,7 +355,10 @@ def _check_surplus(table: Table, record: Record, row: Row, width: int) -> None:
             CellError(
                 record.row,
                 column_letter(width),
-                f"the row has more cells than the header's {width}: "
-                "put cells that hold a separator in quotes",
+                say(
+                    f"the row has more cells than the header's {width}: "
+                    "put cells that hold a separator in quotes",
+                    f"这一行的单元格多于表头的 {width} 个：含分隔符的内容请加引号",
+                ),
             )
         )

@@ -33,6 +33,7 @@ from controller.inventory.unit_state import (
     write_units,
 )
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 
 def merge(
@@ -45,7 +46,14 @@ def merge(
     draft = Draft(session, effective)
     ended = [code for code in dict.fromkeys(sources) if code != into.code]
     if not ended:
-        raise Problem(422, "nothing to merge", "name at least one unit besides the one they become")
+        raise Problem(
+            422,
+            "nothing to merge",
+            say(
+                "name at least one unit besides the one they become",
+                "请选择并入的单位，且不能是该单位自己",
+            ),
+        )
     like = draft.current(ended[0])
     if like.parent in ended:
         like = replace(like, parent=draft.current(like.parent or "").parent)
@@ -88,9 +96,20 @@ def split(
     like = draft.current(source)
     codes = [part.code for part in parts]
     if len(set(codes)) != len(codes) or not codes:
-        raise Problem(422, "unclear parts", "name at least one part, each code once")
+        raise Problem(
+            422,
+            "unclear parts",
+            say("name at least one part, each code once", "请至少填写一个部分，编码不得重复"),
+        )
     if rest and rest not in (*codes, source):
-        raise Problem(422, "unclear rest", f"rest {rest!r} is neither a part nor {source!r}")
+        raise Problem(
+            422,
+            "unclear rest",
+            say(
+                f"rest {rest!r} is neither a part nor {source!r}",
+                f"“其余归”填的 {rest} 既不是拆分出的部分，也不是 {source}",
+            ),
+        )
     for part in parts:
         if part.code != source:
             draft.bring(part, like)
@@ -115,8 +134,12 @@ def split(
         raise Problem(
             422,
             "left over",
-            f"{len(left)} resources of {source!r} are in no part: give their systems or codes to "
-            "parts, or name the part that takes the rest",
+            say(
+                f"{len(left)} resources of {source!r} are in no part: give their systems or "
+                "codes to parts, or name the part that takes the rest",
+                f"{source} 有 {len(left)} 项资源不属于任何部分：请写明其业务系统归谁，"
+                "或指定其余归谁",
+            ),
         )
     outcome = Outcome("split", [], [*codes])
     named = {child for part in parts for child in part.units}
@@ -127,9 +150,13 @@ def split(
         loose = [c for c in draft.children({source}) if c not in named and c not in codes]
         if loose and not rest:
             raise Problem(
-                422, "left over",
-                f"units below {source!r} are in no part: {', '.join(loose[:10])}",
-            )  # fmt: skip
+                422,
+                "left over",
+                say(
+                    f"units below {source!r} are in no part: {', '.join(loose[:10])}",
+                    f"{source} 的下属单位不属于任何部分：{'、'.join(loose[:10])}",
+                ),
+            )
         draft.adopt(loose, rest)
         outcome.moved_units += loose
         draft.end(source)
@@ -145,7 +172,11 @@ def reshape(
     place = draft.current(code)
     draft.bring(replace(wanted, code=code), place)
     if draft.state(code) == draft.plan.before.get(code):
-        raise Problem(422, "nothing to change", "give another name, parent or kind")
+        raise Problem(
+            422,
+            "nothing to change",
+            say("give another name, parent or kind", "名称、上级与类型都没有变化"),
+        )
     kind = "rename" if wanted.name and wanted.name != place.name else "move"
     return draft.finish(kind, Outcome(kind, [], [code]), paper)
 
@@ -160,7 +191,11 @@ def undo(session: Session, change_id: int, by: str, now: datetime) -> tuple[Unit
     if row is None:
         raise NotFound("change", str(change_id))
     if row.undone is not None:
-        raise Problem(409, "undone already", f"by {row.undone_by} at {row.undone.isoformat()}")
+        raise Problem(
+            409,
+            "undone already",
+            say(f"by {row.undone_by} at {row.undone.isoformat()}", f"{row.undone_by} 已撤销过"),
+        )
     states = read_units(session)
     kept: Mapping[str, list[Any]] = row.detail["units"]
     changed = [
@@ -176,7 +211,10 @@ def undo(session: Session, change_id: int, by: str, now: datetime) -> tuple[Unit
         raise Problem(
             409,
             "changed since",
-            f"{what} changed after this {row.kind}: undo or correct the later change first",
+            say(
+                f"{what} changed after this {row.kind}: undo or correct the later change first",
+                f"这次变更之后又有改动（{what}）：请先撤销或更正后来的改动",
+            ),
         )
     plan = UnitPlan(states)
     for code, (before, _) in kept.items():

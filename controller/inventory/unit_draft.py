@@ -29,6 +29,7 @@ from controller.inventory.unit_state import (
     write_units,
 )
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 _NEW = 1 << 40
 """Ids that stand for units not written yet lie above this; no real one does."""
@@ -113,7 +114,11 @@ class Draft:
         raise Problem(
             422,
             "not in force",
-            f"unit {code!r} is not in force on {_day(self.effective)}: choose a day on which it is",
+            say(
+                f"unit {code!r} is not in force on {_day(self.effective)}: choose a day on which "
+                "it is",
+                f"单位 {code} 在 {_day(self.effective)} 不存续：请选择其存续期间的日期",
+            ),
         )
 
     def end(self, code: str) -> None:
@@ -122,9 +127,14 @@ class Draft:
         state = self.state(code)
         if state.places[0].since >= self.effective:
             raise Problem(
-                422, "begins with the change",
-                f"unit {code!r} only begins on {_day(state.places[0].since)}: choose a later day",
-            )  # fmt: skip
+                422,
+                "begins with the change",
+                say(
+                    f"unit {code!r} only begins on {_day(state.places[0].since)}: "
+                    "choose a later day",
+                    f"单位 {code} 自 {_day(state.places[0].since)} 才存续：请选择更晚的日期",
+                ),
+            )
         self.plan.after[code] = replace(
             state, places=fit(_ended(state.places, self.effective), state.places[0].since,
                               self.effective),
@@ -150,7 +160,11 @@ class Draft:
                 self.alter(part.code, **wanted)
             return
         if not part.name:
-            raise Problem(422, "name missing", f"the new unit {part.code!r} needs a name")
+            raise Problem(
+                422,
+                "name missing",
+                say(f"the new unit {part.code!r} needs a name", f"新单位 {part.code} 须有名称"),
+            )
         parent = like.parent if part.parent is None else self._parent(part.parent)
         place = Place(part.name, parent, part.kind or like.kind)
         old = self.plan.before.get(part.code)  # without a place: an earlier change was undone
@@ -197,7 +211,12 @@ class Draft:
         for code in self.plan.after:
             if loop := find_loop(states, code):
                 raise Problem(
-                    422, "unit above itself", f"{' under '.join(loop)}: choose another parent"
+                    422,
+                    "unit above itself",
+                    say(
+                        f"{' under '.join(loop)}: choose another parent",
+                        f"隶属关系成环（{' → '.join(loop)}）：请选择其他上级",
+                    ),
                 )
             place = states[code].places[-1].value
             above = states.get(place.parent or "")

@@ -11,7 +11,6 @@ from sqlmodel import Session
 
 from controller.inventory.dated import EVER
 from controller.inventory.naming import fold, narrow
-from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import CONTACT_ROLES
 from controller.inventory.timeline import Span, Timeline, change, fit, nearest
@@ -24,6 +23,7 @@ from controller.inventory.unit_state import (
     find_loop,
     read_units,
 )
+from controller.said import say
 
 
 def plan_units(session: Session, table: Table, now: datetime, since: datetime | None) -> UnitPlan:

@@ -10,8 +10,8 @@ from sqlmodel import Session, col
 
 from controller.inventory.dated import in_force
 from controller.inventory.naming import fold, narrow
-from controller.inventory.said import Said, say
 from controller.inventory.tables import Unit, UnitAlias, UnitChange, UnitVersion
+from controller.said import Said, say
 
 UNCLAIMED = fold("待认领")
 NOBODY = -1

@@ -25,6 +25,7 @@ from controller.inventory.tables import (
 from controller.inventory.unit_state import Person, UnitPlan, read_units, write_units
 from controller.inventory.units import find_unit
 from controller.problems import Problem
+from controller.said import say
 
 
 class ContactView(BaseModel):
@@ -199,7 +200,11 @@ def keep_names(
         cleaned = tuple(dict.fromkeys(name for each in aliases if (name := tidy(each))))
         for name in cleaned:
             if name in states and name != unit.code:
-                raise Problem(422, "alias taken", f"{name!r} is the code of another unit")
+                raise Problem(
+                    422,
+                    "alias taken",
+                    say(f"{name!r} is the code of another unit", f"“{name}”是另一单位的编码"),
+                )
         state = replace(state, aliases=cleaned)
     if contacts is not None:
         people = [Person(each.role, tidy(each.name), each.phone, each.email) for each in contacts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.inventory.said import Said, say
+from controller.said import Said, say
 
 KIND_ZH = {
     "city": "市级",

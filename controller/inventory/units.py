@@ -15,6 +15,7 @@ from controller.inventory.model import UnitView
 from controller.inventory.naming import fold
 from controller.inventory.tables import Unit, UnitAlias, UnitVersion
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 
 def subtree(session: Session, unit_id: int, at: datetime) -> frozenset[int]:
@@ -84,8 +85,12 @@ def find_unit(session: Session, scope: Scope, code_or_name: str, at: datetime) -
         raise Problem(
             422,
             "ambiguous unit",
-            f"{len(named)} units are called {wanted!r}: give the code, one of "
-            + ", ".join(unit.code for unit in named[:10]),
+            say(
+                f"{len(named)} units are called {wanted!r}: give the code, one of "
+                + ", ".join(unit.code for unit in named[:10]),
+                f"有 {len(named)} 个单位叫“{wanted}”：请填写编码，如 "
+                + "、".join(unit.code for unit in named[:10]),
+            ),
         )
     return named[0]
 

@@ -26,6 +26,7 @@ from controller.ledger.imports import (
 )
 from controller.ledger.tables import ImportDifference, PlatformImport
 from controller.problems import Problem
+from controller.said import chinese, say
 
 _GIB = 2.0**30
 
@@ -49,8 +50,11 @@ def confirm(
         raise Problem(
             409,
             "a later export was confirmed",
-            f"import {later.id} of {source.code!r} came after this one: undo that first, or "
-            "discard this one",
+            say(
+                f"import {later.id} of {source.code!r} came after this one: undo that first, or "
+                "discard this one",
+                f"同一来源的第 {later.id} 份清单在此之后已确认：请先撤销那一份，或放弃这一份",
+            ),
         )
     if since is not None:
         run.since = since
@@ -70,10 +74,19 @@ def confirm(
         raise Problem(
             422,
             "not confirmed",
-            f"{len(first)} rows cannot be written, the first: row {first[0].row}: "
-            f"{first[0].message}",
+            say(
+                f"{len(first)} rows cannot be written, the first: row {first[0].row}: "
+                f"{first[0].message}",
+                f"有 {len(first)} 行无法写入，第一处在第 {first[0].row} 行："
+                f"{chinese(first[0].message)}",
+            ),
             errors=[
-                {"row": error.row, "column": error.column, "message": error.message}
+                {
+                    "row": error.row,
+                    "column": error.column,
+                    "message": error.message,
+                    "message_zh": chinese(error.message),
+                }
                 for error in first[:100]
             ],
         )
@@ -140,8 +153,12 @@ def _unmoved(comparison: Comparison, accepted: list[ImportDifference]) -> None:
         raise Problem(
             409,
             "the register changed",
-            f"{len(moved)} differences are no longer as they were compared ("
-            f"{', '.join(moved[:5])}): compare again and look at them",
+            say(
+                f"{len(moved)} differences are no longer as they were compared ("
+                f"{', '.join(moved[:5])}): compare again and look at them",
+                f"台账已变，{len(moved)} 项差异与比对时不同（{'、'.join(moved[:5])}）："
+                "请重新比对后再看",
+            ),
         )
 
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from controller.inventory.naming import fold
-from controller.inventory.sheet import Sheet, UnreadableError, read_sheets
+from controller.inventory.sheet import Sheet, UnreadableError, about_file, read_sheets
 from controller.inventory.table import CellError, Record, Table, read_table
 from controller.ledger.fields import GIB, KIND_WORDS, platform_columns, size_hint
 from controller.ledger.mapping import KEYS, WORD_FIELDS, SourceMapping, locate, read_as
 from controller.problems import Problem
+from controller.said import chinese, say
 
 Values = dict[str, Any]
 
@@ -64,11 +65,16 @@ def read_export(
             mapping=fields,
         )
     except UnreadableError as error:
-        raise Problem(422, "unreadable file", f"{name} {error}") from None
+        raise Problem(422, "unreadable file", about_file(name, error)) from None
     if table.unusable:
         first = table.errors[0]
         raise Problem(
-            422, "unreadable file", f"{name} row {first.row}, {first.column}: {first.message}"
+            422,
+            "unreadable file",
+            say(
+                f"{name} row {first.row}, {first.column}: {first.message}",
+                f"{name} 第 {first.row} 行“{first.column}”：{chinese(first.message)}",
+            ),
         )
     return _collected(table, _digest(file), mapping)
 
@@ -78,7 +84,7 @@ def open_sheets(file: BinaryIO, name: str) -> list[Sheet]:
     try:
         return read_sheets(file, name)
     except UnreadableError as error:
-        raise Problem(422, "unreadable file", str(error)) from None
+        raise Problem(422, "unreadable file", about_file(name, error)) from None
 
 
 def _collected(table: Table, sha256: str, mapping: SourceMapping) -> Export:

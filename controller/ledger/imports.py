@@ -25,6 +25,7 @@ from controller.ledger.tables import (
     PlatformSource,
 )
 from controller.problems import NotFound, Problem
+from controller.said import chinese, say
 from controller.store.relational import Database
 
 Progress = Callable[[str], None]
@@ -98,7 +99,13 @@ def _add_bad(comparison: Comparison, export: Export) -> None:
     errors: dict[int, list[dict[str, str]]] = {}
     for error in export.errors:
         found = errors.setdefault(error.row, [])
-        found.append({"column": error.column, "message": error.message})
+        found.append(
+            {
+                "column": error.column,
+                "message": error.message,
+                "message_zh": chinese(error.message),
+            }
+        )
     for row in export.bad:
         values = row.values
         comparison.differences.append(
@@ -295,17 +302,24 @@ def decide(
     ids: Sequence[int] | None = None,
     cls: str = "",
 ) -> int:
-    """Sets the decision of single differences, or of all of a class that are open. Returns how
-    many were set. Raises Problem 409 where the import was confirmed, 422 for what cannot be."""
+    """Sets the decision of single differences, or of a whole class: what was decided row by row
+    stays then, unless all of it is opened again. Returns how many were set. Raises Problem 409
+    where the import was confirmed, 422 for what cannot be."""
     run, _ = find_import(session, import_id)
     waiting(run)
     if ids is None and not cls:
-        raise Problem(422, "nothing chosen", "name differences by ids, or a class")
+        raise Problem(
+            422,
+            "nothing chosen",
+            say("name differences by ids, or a class", "请选择差异或类别"),
+        )
     statement = update(ImportDifference).where(col(ImportDifference.import_id) == import_id)
     if ids is not None:
         statement = statement.where(col(ImportDifference.id).in_(list(ids)[:10_000]))
     if cls:
         statement = statement.where(col(ImportDifference.cls) == cls)
+        if ids is None and decision != "open":
+            statement = statement.where(col(ImportDifference.decision) == "open")
     if decision == "accepted":
         statement = statement.where(col(ImportDifference.cls).in_(APPLICABLE))
         # Without an owner there is nobody to give a new resource to.
@@ -320,7 +334,13 @@ def decide(
 def waiting(run: PlatformImport) -> None:
     """Raises Problem 409 unless the import still waits for a decision."""
     if run.state != "compared":
-        raise Problem(409, "already decided", f"import {run.id} was {run.state}")
+        words = {"confirmed": "确认", "discarded": "放弃", "undone": "撤销"}
+        said = words.get(run.state, run.state)
+        raise Problem(
+            409,
+            "already decided",
+            say(f"import {run.id} was {run.state}", f"第 {run.id} 份清单已{said}"),
+        )
 
 
 def discard(session: Session, import_id: int) -> PlatformImport:

@@ -17,6 +17,7 @@ from controller.inventory.table import HEADER_WITHIN
 from controller.ledger.fields import FIELDS, SIZE_UNITS, STATES, size_hint, suggestions
 from controller.ledger.tables import PlatformSource
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 KEYS = ("instance_uuid", "code", "name")
 WORD_FIELDS = ("unit", "system", "site", "zone", "kind", "os", "state")
@@ -94,7 +95,14 @@ class SourceMapping(BaseModel):
 def _known(where: str, key: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         listed = ", ".join(each for each in allowed if each)
-        raise Problem(422, "unclear mapping", f"{where}: {key!r} to {value!r}: use one of {listed}")
+        raise Problem(
+            422,
+            "unclear mapping",
+            say(
+                f"{where}: {key!r} to {value!r}: use one of {listed}",
+                f"“{key}”不能对应到“{value}”：可用 {listed}",
+            ),
+        )
 
 
 def find_source(session: Session, code: str) -> PlatformSource:
@@ -116,7 +124,14 @@ def save_source(
     """Makes the source of this code or changes it. Raises Problem 422."""
     code = narrow(code)
     if not code or len(code) > 64 or "/" in code:
-        raise Problem(422, "unclear code", f"{code!r}: 1 to 64 characters without a slash")
+        raise Problem(
+            422,
+            "unclear code",
+            say(
+                f"{code!r}: 1 to 64 characters without a slash",
+                f"来源编码“{code}”：请用 1 到 64 个字符，不含斜杠",
+            ),
+        )
     mapping.checked()
     source = session.exec(select(PlatformSource).where(PlatformSource.code == code)).first()
     if source is None:
@@ -179,12 +194,15 @@ def locate(sheets: Sequence[Sheet], mapping: SourceMapping) -> tuple[Sheet, int]
     """The sheet with the table and the place of its header row. Raises Problem 422."""
     own, known = mapping.own_headers(), suggestions()
     best: tuple[int, Sheet, int] | None = None
+    found: dict[str, set[str]] = {}
     for sheet in sheets:
         if mapping.sheet and sheet.name != mapping.sheet:
             continue
         for place, row in enumerate(sheet.rows[:HEADER_WITHIN]):
             keys = {header_key(cell) for cell in row.cells if isinstance(cell, str) and tidy(cell)}
             fields = {own.get(key, known.get(key, "")) for key in keys} - {""}
+            if fields & set(KEYS) and len(fields) > len(found.get(sheet.name, ())):
+                found[sheet.name] = fields
             if fields & set(KEYS) and (best is None or len(fields) > best[0]):
                 best = (len(fields), sheet, place)
     if best is None:
@@ -193,10 +211,31 @@ def locate(sheets: Sequence[Sheet], mapping: SourceMapping) -> tuple[Sheet, int]
         raise Problem(
             422,
             "no header found",
-            f"no row names an instance id, a code or a name in the first {HEADER_WITHIN} rows; "
-            f"the first reads: {seen[:200]}. Map such a column for this source",
+            say(
+                f"no row names an instance id, a code or a name in the first {HEADER_WITHIN} "
+                f"rows; the first reads: {seen[:200]}. Map such a column for this source",
+                f"前 {HEADER_WITHIN} 行中没有表头列出实例 ID、编码或名称；首行为：{seen[:200]}。"
+                "请在该来源的列映射中指定这一列",
+            ),
         )
+    _no_twin(best[1].name, found)
     return best[1], best[2]
+
+
+def _no_twin(chosen: str, found: Mapping[str, set[str]]) -> None:
+    """Raises Problem 422 where another sheet holds the same columns: read alone, one of them would
+    make everything that stands on the other look vanished."""
+    twins = [name for name, fields in found.items() if fields == found[chosen]]
+    if len(twins) > 1:
+        raise Problem(
+            422,
+            "several sheets",
+            say(
+                f"the sheets {', '.join(map(repr, twins))} hold the same columns: put them into "
+                "one, or name the sheet to read in the source's mapping",
+                f"工作表 {'、'.join(twins)} 的列相同：请合并为一张，或在该来源的列对应中指定工作表",
+            ),
+        )
 
 
 def read_as(header: Row, mapping: SourceMapping) -> dict[str, str]:

@@ -30,6 +30,7 @@ from controller.ledger.sides import read_reconciliation
 from controller.ledger.tables import MonthVersion
 from controller.problems import NotFound, Problem
 from controller.runtime import Runtime
+from controller.said import say
 from controller.store.tables import DirtyDay
 from controller.usage.model import UsageQuery, UsageReport, UsageRow
 from controller.usage.periods import read_month
@@ -53,29 +54,62 @@ def publish(
     zone = ZoneInfo(runtime.settings.timezone)
     since, until = read_month(month, zone)
     if until > now:
-        raise Problem(422, "month not over", f"{month} ends at {until:%Y-%m-%d}")
+        ends = until.astimezone(zone) - timedelta(days=1)
+        raise Problem(
+            422,
+            "month not over",
+            say(
+                f"{month} lasts to {ends:%Y-%m-%d}", f"{month} 尚未结束，最后一天是 {ends:%Y-%m-%d}"
+            ),
+        )
     if force and not (principal.role == LOCAL or principal.holds(*MATRIX["ledger.force"])):
-        raise Problem(403, "not allowed", f"role {principal.role} may not publish by force")
+        raise Problem(
+            403,
+            "not allowed",
+            say(
+                f"role {principal.role} may not publish by force",
+                "得分不足时只有系统管理员可以说明理由后发布",
+            ),
+        )
     found, _ = read_reconciliation(runtime, CITY, now)
     score, least = found.score, runtime.settings.ledger.publish_score
     if not force and (score is None or score < least):
         said = "there is nothing to judge" if score is None else f"it is {score:g}"
+        so = "目前没有可核对的内容" if score is None else f"目前 {score:g}"
         raise Problem(
             409,
             "score too low",
-            f"a published month must reach {least:g}, {said}: mend what the reconciliation lists, "
-            "or have a system administrator publish it with a reason",
+            say(
+                f"a published month must reach {least:g}, {said}: mend what the reconciliation "
+                "lists, or have a system administrator publish it with a reason",
+                f"对账得分须达到 {least:g} 才能发布，{so}：请先处理对账页列出的问题，"
+                "或由系统管理员说明理由后发布",
+            ),
             score=score,
         )
     _settled(runtime, since, until)
     document = build(runtime, month)
+    if not document["register"]["holdings"]["rows"]:
+        raise Problem(
+            422,
+            "empty month",
+            say(
+                f"nobody held a resource in {month}: there is nothing to publish",
+                f"{month} 没有任何单位持有资源，没有可发布的内容",
+            ),
+        )
     with runtime.database.read() as session:
         last = newest(session, month)
         version = 1 if last is None else last.version + 1
         same = last is not None and last.figures_digest == figures_digest(document)
     if same:
         raise Problem(
-            409, "nothing differs", f"version {version - 1} of {month} says the same already"
+            409,
+            "nothing differs",
+            say(
+                f"version {version - 1} of {month} says the same already",
+                f"与 {month} 第 {version - 1} 版没有差异，无须再发布",
+            ),
         )
     data = pack(document)
     return MonthVersion(
@@ -103,7 +137,14 @@ def keep(session: Session, version: MonthVersion) -> MonthVersion:
     """Stores it. Raises Problem 409 where somebody was faster."""
     last = newest(session, version.month)
     if last is not None and last.version >= version.version:
-        raise Problem(409, "published meanwhile", f"there is version {last.version} already")
+        raise Problem(
+            409,
+            "published meanwhile",
+            say(
+                f"there is version {last.version} already",
+                f"其间已有人发布了第 {last.version} 版：请刷新后查看",
+            ),
+        )
     session.add(version)
     session.flush()
     return version
@@ -125,7 +166,10 @@ def _settled(runtime: Runtime, since: datetime, until: datetime) -> None:
         raise Problem(
             409,
             "figures are being computed",
-            f"{left + days} days of owners and resources wait to be computed again: try later",
+            say(
+                f"{left + days} days of owners and resources wait to be computed again: try later",
+                f"还有 {left + days} 天的用量正在重算：请稍后再试",
+            ),
         )
 
 
@@ -214,10 +258,22 @@ def limited_report(
     limited = codes is not None or query.unit is not None
     if query.by in ("zone", "site") and limited:
         raise Problem(
-            422, "not kept", "a published month keeps zones and sites of the whole city only"
+            422,
+            "not kept",
+            say(
+                "a published month keeps zones and sites of the whole city only",
+                "已发布的月份只保存全市的网络区和站点数字，不能再按单位查",
+            ),
         )
     if query.system is not None and query.by not in ("system", "resource"):
-        raise Problem(422, "not kept", "of one system, ask by system or by resource")
+        raise Problem(
+            422,
+            "not kept",
+            say(
+                "of one system, ask by system or by resource",
+                "查一个业务系统时，请按业务系统或按资源列出",
+            ),
+        )
     below = None if query.unit is None else tree.below(_find(tree, query.unit, codes))
     if limited:
         rows = [

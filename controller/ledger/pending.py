@@ -19,6 +19,7 @@ from controller.inventory.table import Record, Table
 from controller.inventory.tables import Holding, Resource, Unit
 from controller.ledger.tables import PendingCheck, PlatformImport, PlatformSource
 from controller.problems import NotFound, Problem
+from controller.said import say
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ def undo(session: Session, noticed: dict[str, list[int]]) -> None:
             raise Problem(
                 409,
                 "later changes rest on it",
-                f"a resource that this import put up for checking was {check.state} since",
+                say(
+                    f"a resource that this import put up for checking was {check.state} since",
+                    "这份清单列入待核实的资源此后已有人处理，不能整体撤销",
+                ),
             )
     for start in range(0, len(noticed["opened"]), 500):
         ids = noticed["opened"][start : start + 500]
@@ -155,20 +159,33 @@ def resolve(
     if check is None:
         raise NotFound("check", str(check_id))
     if check.state != "open":
-        raise Problem(409, "already decided", f"it was {check.state} by {check.decided_by}")
+        raise Problem(
+            409,
+            "already decided",
+            say(
+                f"it was {check.state} by {check.decided_by}", f"{check.decided_by} 已处理过这一项"
+            ),
+        )
     resource = session.get(Resource, check.resource_id)
     if resource is None:  # pragma: no cover - a foreign key holds it
         raise NotFound("check", str(check_id))
     if state == "retired":
         if at is None:
-            raise Problem(422, "no date", "say when it was retired")
+            raise Problem(422, "no date", say("say when it was retired", "请填写注销日期"))
         table = Table(records=[Record(0, {"code": resource.code, "retired": at})])
         plan = plan_resources(session, table, now, None)
         if table.errors:
             raise Problem(422, "cannot be retired", table.errors[0].message)
         plan.apply(session, now)
     elif not note.strip():
-        raise Problem(422, "no reason", "say why it is kept although its platform names it no more")
+        raise Problem(
+            422,
+            "no reason",
+            say(
+                "say why it is kept although its platform names it no more",
+                "请说明平台已没有它而仍要保留的原因",
+            ),
+        )
     check.state, check.decided, check.decided_by, check.note = state, now, by, note.strip()[:500]
     session.flush()
     return resource.code

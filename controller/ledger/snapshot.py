@@ -13,6 +13,7 @@ from sqlmodel import Session, SQLModel
 from controller.inventory.tables import BusinessSystem, Holding, Resource, Site, Zone
 from controller.ledger.packing import pack, unpack
 from controller.problems import Problem
+from controller.said import say
 from controller.store.relational import UtcDateTime
 
 Row = dict[str, Any]
@@ -21,6 +22,18 @@ PLACES: tuple[type[SQLModel], ...] = (BusinessSystem, Site, Zone)
 """Tables to which a confirmation only adds."""
 
 MODELS: tuple[type[SQLModel], ...] = (Holding, Resource, *PLACES)
+
+_TABLES_ZH = {
+    "holding": "归属与分配",
+    "resource": "资源",
+    "business_system": "业务系统",
+    "site": "站点",
+    "zone": "网络区",
+    "agent": "采集端",
+    "claim": "认领",
+    "shared_resource": "共享登记",
+    "allocation": "申请",
+}
 
 _CHUNK = 500
 
@@ -168,12 +181,16 @@ def _unmoved(session: Session, model: type[SQLModel], kept: Snapshot) -> None:
             if row["id"] not in others and _overlaps(row, kept.before[name].values()):
                 moved.append(row["id"])
     if moved:
+        known = _words(session, model, moved[:5])
         raise Problem(
             409,
             "later changes rest on it",
-            f"{len(moved)} rows of {name} were changed after the confirmation "
-            f"({', '.join(_words(session, model, moved[:5]))}): undo those changes first, or "
-            "correct by hand",
+            say(
+                f"{len(moved)} rows of {name} were changed after the confirmation "
+                f"({', '.join(known)}): undo those changes first, or correct by hand",
+                f"确认之后{_TABLES_ZH.get(name, name)}又有 {len(moved)} 处改动"
+                f"（{'、'.join(known)}）：请先撤销那些改动，或逐项更正",
+            ),
         )
 
 
@@ -223,8 +240,12 @@ def _unreferenced(session: Session, model: type[SQLModel], kept: Snapshot) -> No
                 raise Problem(
                     409,
                     "later changes rest on it",
-                    f"{count} rows of {other.name} refer to what this import added to "
-                    f"{table.name}: undo those first",
+                    say(
+                        f"{count} rows of {other.name} refer to what this import added to "
+                        f"{table.name}: undo those first",
+                        f"这份清单新增的{_TABLES_ZH.get(table.name, table.name)}已被 {count} 处"
+                        f"引用（{_TABLES_ZH.get(other.name, other.name)}）：请先撤销那些登记",
+                    ),
                 )
 
 

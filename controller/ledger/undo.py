@@ -14,6 +14,7 @@ from controller.ledger import pending, snapshot
 from controller.ledger.imports import find_import
 from controller.ledger.tables import PlatformImport
 from controller.problems import Problem
+from controller.said import say
 from controller.store.samples import Samples
 
 
@@ -28,7 +29,14 @@ def undo(
     lock_registers(session)
     run, _ = find_import(session, import_id)
     if run.state != "confirmed" or run.snapshot is None:
-        raise Problem(409, "nothing to undo", f"import {run.id} is {run.state}, not confirmed")
+        raise Problem(
+            409,
+            "nothing to undo",
+            say(
+                f"import {run.id} is {run.state}, not confirmed",
+                f"第 {run.id} 份清单并非已确认状态，没有可撤销的",
+            ),
+        )
     kept = snapshot.unpacked(run.snapshot)
     _unmeasured(samples, kept.created)
     pending.undo(session, kept.pending)
@@ -62,6 +70,9 @@ def _unmeasured(samples: Samples, created: Sequence[int]) -> None:
                 raise Problem(
                     409,
                     "later changes rest on it",
-                    "resources that this import added have measurements already: retire them "
-                    "in the register instead",
+                    say(
+                        "resources that this import added have measurements already: retire "
+                        "them in the register instead",
+                        "这份清单新增的资源已有监测数据，不能撤销：请在台账中为其登记注销时间",
+                    ),
                 )

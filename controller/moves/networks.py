@@ -14,12 +14,12 @@ from sqlmodel import Session, col
 from controller.access.scope import Scope
 from controller.inventory.naming import fold
 from controller.inventory.resources import unit_names
-from controller.inventory.said import Said, say
 from controller.inventory.tables import Unit
 from controller.inventory.units import find_unit, list_units
 from controller.moves.model import Carried, NetworkIn, NetworkView
 from controller.moves.tables import MoveNetwork, MoveProject, MoveStep
 from controller.problems import NotFound, Problem
+from controller.said import Said, say
 
 SECRET_WORDS = re.compile(r"涉密|机密|绝密|秘密级")
 

@@ -23,9 +23,9 @@ from controller.inventory import cells
 from controller.inventory.cells import BadCellError, shown
 from controller.inventory.columns import Column
 from controller.inventory.naming import narrow
-from controller.inventory.said import Said, say
 from controller.inventory.sheet import Cell
 from controller.inventory.table import Record, Table
+from controller.said import Said, say
 
 Address = IPv4Address | IPv6Address
 Interface = IPv4Interface | IPv6Interface

@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from controller.access.scope import Scope
 from controller.inventory.dated import SHANGHAI
 from controller.inventory.naming import fold
-from controller.inventory.sheet import UnreadableError, read_sheets
+from controller.inventory.sheet import UnreadableError, about_file, read_sheets
 from controller.inventory.table import Table, read_table
 from controller.inventory.units import subtree
 from controller.moves.directory import Directory, Host, load_directory
@@ -44,9 +44,7 @@ def read_plan_file(file: BinaryIO, name: str, *, sheet: str = "") -> tuple[Table
     try:
         table = read_table(read_sheets(file, name), COLUMNS, ("host",), sheet=sheet)
     except UnreadableError as error:
-        text = str(error)
-        told = text if text.startswith(name) else f"{name} {text}"
-        raise Problem(422, "unreadable file", told) from None
+        raise Problem(422, "unreadable file", about_file(name, error)) from None
     digest = hashlib.sha256()
     file.seek(0)
     while chunk := file.read(1 << 20):

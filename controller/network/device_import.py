@@ -21,11 +21,11 @@ from controller.inventory.columns import RESOURCE_COLUMNS, Column
 from controller.inventory.imports import Register
 from controller.inventory.naming import fold, narrow
 from controller.inventory.resource_import import ResourcePlan, plan_resources
-from controller.inventory.said import say
 from controller.inventory.sheet import Cell
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import Resource
 from controller.network.tables import Device, SnmpCredential
+from controller.said import say
 
 ROLES = {
     "core": "核心 核心交换机 核心层",

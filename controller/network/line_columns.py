@@ -9,8 +9,8 @@ from controller.inventory import cells
 from controller.inventory.cells import BadCellError, shown
 from controller.inventory.columns import Column
 from controller.inventory.naming import fold, narrow
-from controller.inventory.said import say
 from controller.inventory.sheet import Cell
+from controller.said import say
 
 _TEXT = cells.parse_text
 _LONG = partial(cells.parse_text, limit=1000)

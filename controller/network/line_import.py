@@ -15,13 +15,13 @@ from controller.inventory.imports import Register
 from controller.inventory.naming import fold
 from controller.inventory.places import PlaceIds
 from controller.inventory.record_import import RecordPlan, Values, find_unit, need, once
-from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import Site, Zone
 from controller.inventory.timeline import Span, Timeline, change, nearest
 from controller.inventory.unit_names import NOBODY, UnitNames
 from controller.network.line_columns import LINE_COLUMNS
 from controller.network.line_tables import Line, LineTerm
+from controller.said import say
 
 MBIT = 1e6
 OWN = (

@@ -15,13 +15,13 @@ from controller.inventory.imports import Register
 from controller.inventory.naming import fold
 from controller.inventory.places import PlaceIds
 from controller.inventory.record_import import RecordPlan, Values, find_unit, need, once
-from controller.inventory.said import say
 from controller.inventory.table import Record, Table
 from controller.inventory.tables import Site, Zone
 from controller.inventory.unit_names import NOBODY, UnitNames
 from controller.network.line_columns import POINT_COLUMNS
 from controller.network.line_import import spans, with_term
 from controller.network.line_tables import AccessPoint, Line, PointTerm
+from controller.said import say
 
 OWN = (
     "name", "level", "community", "state", "site", "zone", "device", "port", "address", "tcp_port",

@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 
 from controller.readiness.reason_words import INPUTS, LOGIN, PATTERNS, SECTIONS
+from controller.said import Said
 
 _BOTH = re.compile(r"(?:(\w+): )?([^;]*[\u4e00-\u9fff][^;]*?) \(([ -~]+)\)")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -20,6 +21,8 @@ _LOGIN = tuple((re.compile(pattern, re.IGNORECASE), words) for pattern, words in
 
 def in_words(reason: str, language: str) -> str:
     """A reason in the language of a page, "zh" or "en"."""
+    if isinstance(reason, Said) and language != "en":
+        return reason.zh
     return in_english(reason) if language == "en" else in_chinese(reason)
 
 

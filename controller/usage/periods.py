@@ -7,6 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from controller.problems import Problem
+from controller.said import say
 
 
 def read_moment(text: str, zone: ZoneInfo, what: str) -> datetime:
@@ -19,10 +20,19 @@ def read_moment(text: str, zone: ZoneInfo, what: str) -> datetime:
         moment = datetime.fromisoformat(text.strip().replace(" ", "+") if _zoned(text) else text)
     except ValueError:
         raise Problem(
-            422, "not a time", f"{what}={text!r}: give 2026-06-01 or 2026-06-01T08:00:00+08:00"
+            422,
+            "not a time",
+            say(
+                f"{what}={text!r}: give 2026-06-01 or 2026-06-01T08:00:00+08:00",
+                f"{what}={text}：请写 2026-06-01 或 2026-06-01T08:00:00+08:00",
+            ),
         ) from None
     if not 1970 <= moment.year < 9999:
-        raise Problem(422, "not a time", f"{what}={text!r}: the year is out of range")
+        raise Problem(
+            422,
+            "not a time",
+            say(f"{what}={text!r}: the year is out of range", f"{what}={text}：年份超出范围"),
+        )
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
@@ -30,14 +40,22 @@ def read_period(since: str, until: str, zone: ZoneInfo) -> tuple[datetime, datet
     """[since, until); raises Problem 422, also where it is empty."""
     start, end = read_moment(since, zone, "from"), read_moment(until, zone, "to")
     if end <= start:
-        raise Problem(422, "empty period", f"from {since} is not before to {until}")
+        raise Problem(
+            422,
+            "empty period",
+            say(f"from {since} is not before to {until}", f"起始 {since} 须早于截止 {until}"),
+        )
     return start, end
 
 
 def read_month(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """[first day, first day of the next month) of ``2026-10``; raises Problem 422."""
     if not re.fullmatch(r"(19|20|21)\d\d-(0[1-9]|1[0-2])", month):
-        raise Problem(422, "not a month", f"{month!r}: give e.g. 2026-10")
+        raise Problem(
+            422,
+            "not a month",
+            say(f"{month!r}: give e.g. 2026-10", f"“{month}”不是月份：应如 2026-10"),
+        )
     year, number = int(month[:4]), int(month[5:])
     following = (year + 1, 1) if number == 12 else (year, number + 1)
     return datetime(year, number, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)

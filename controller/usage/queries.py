@@ -13,6 +13,7 @@ from controller.access.scope import Scope
 from controller.inventory.tables import Resource
 from controller.problems import Problem
 from controller.runtime import Runtime
+from controller.said import say
 from controller.usage import ranking, resources, sums
 from controller.usage.held import Held
 from controller.usage.labels import Label, read_labels
@@ -59,7 +60,14 @@ def usage_report(
     empty period, and what ``Samples.query`` raises.
     """
     if query.until <= query.since:
-        raise Problem(422, "empty period", f"from {query.since} is not before to {query.until}")
+        raise Problem(
+            422,
+            "empty period",
+            say(
+                f"from {query.since} is not before to {query.until}",
+                "时段的起始须早于截止",
+            ),
+        )
     view = look(runtime, scope, query)
     if view.by == "resource":
         if only is not None:

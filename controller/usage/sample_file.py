@@ -22,8 +22,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from controller.inventory.said import say
 from controller.inventory.sheet import UnreadableError, read_sheets
+from controller.said import say
 
 BLOCK_BYTES = 4 << 20
 BATCH_ROWS = 65_536
@@ -50,12 +50,26 @@ class SampleFile:
         with self.path.open("rb") as file:
             head = file.read(_HEAD)
         if not head.strip():
-            raise UnreadableError(f"{self.name} is empty")
+            raise UnreadableError(say(f"{self.name} is empty", f"{self.name} 是空文件"))
         self._head = head
         if head.startswith(b"PAR1"):
             self.kind = "parquet"
         elif head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
             self.kind = "workbook"
+        elif self.path.suffix.lower() == ".parquet" or self.name.lower().endswith(".parquet"):
+            raise UnreadableError(
+                say(
+                    f"{self.name} is not a Parquet file: its beginning is not one's",
+                    f"{self.name} 不是 Parquet 文件：开头不对，可能没有传完",
+                )
+            )
+        elif _is_binary(head):
+            raise UnreadableError(
+                say(
+                    f"{self.name} is neither CSV text nor a Parquet or XLSX file",
+                    f"{self.name} 既不是 CSV 文本，也不是 Parquet 或 XLSX 文件",
+                )
+            )
         else:
             self.kind = "csv"
             self._encoding = _encoding(head)
@@ -72,7 +86,11 @@ class SampleFile:
             rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
             header = next(rows, [])
         except csv.Error as error:
-            raise UnreadableError(f"{self.name} is not a CSV file: {error}") from None
+            raise UnreadableError(
+                say(
+                    f"{self.name} is not a CSV file: {error}", f"{self.name} 不是 CSV 文件：{error}"
+                )
+            ) from None
         return [name.strip() for name in header]
 
     def total_rows(self) -> int | None:
@@ -93,7 +111,12 @@ class SampleFile:
         try:
             return pq.ParquetFile(self.path)
         except pa.ArrowException as error:
-            raise UnreadableError(f"{self.name} is not a Parquet file: {error}") from None
+            raise UnreadableError(
+                say(
+                    f"{self.name} is not a Parquet file: {error}",
+                    f"{self.name} 不是 Parquet 文件：{error}",
+                )
+            ) from None
 
     def _parquet_blocks(self) -> Iterator[Block]:
         number = 1
@@ -102,7 +125,12 @@ class SampleFile:
             try:
                 batch = next(batches, None)
             except (pa.ArrowException, OSError) as error:
-                raise UnreadableError(f"{self.name}, after row {number - 1}: {error}") from None
+                raise UnreadableError(
+                    say(
+                        f"{self.name}, after row {number - 1}: {error}",
+                        f"{self.name} 第 {number - 1} 行之后：{error}",
+                    )
+                ) from None
             if batch is None:
                 return
             yield Block(
@@ -149,7 +177,11 @@ class SampleFile:
         except (pa.ArrowException, UnicodeDecodeError) as error:
             if "Empty CSV" in str(error):
                 return
-            raise UnreadableError(f"{self.name} is not a CSV file: {error}") from None
+            raise UnreadableError(
+                say(
+                    f"{self.name} is not a CSV file: {error}", f"{self.name} 不是 CSV 文件：{error}"
+                )
+            ) from None
         last = 1
         while True:
             try:
@@ -157,7 +189,12 @@ class SampleFile:
             except StopIteration:
                 return
             except (pa.ArrowException, UnicodeDecodeError) as error:
-                raise UnreadableError(f"{self.name}, after row {last}: {error}") from None
+                raise UnreadableError(
+                    say(
+                        f"{self.name}, after row {last}: {error}",
+                        f"{self.name} 第 {last} 行之后：{error}",
+                    )
+                ) from None
             numbers = _numbers(last + 1, batch.num_rows, skipped)
             last = int(numbers[-1]) if len(numbers) else last
             yield _without_blank_lines(Block(pa.Table.from_batches([batch]), numbers))
@@ -166,7 +203,7 @@ class SampleFile:
         with self.path.open("rb") as file:
             sheets = [sheet for sheet in read_sheets(file, self.name) if sheet.rows]
         if not sheets:
-            raise UnreadableError(f"{self.name} has no rows")
+            raise UnreadableError(say(f"{self.name} has no rows", f"{self.name} 没有数据行"))
         header, *rows = sheets[0].rows
         return [str(cell).strip() for cell in header.cells], [(r.number, r.cells) for r in rows]
 
@@ -202,6 +239,12 @@ def _text(cell: Any) -> str:
     if isinstance(cell, datetime):
         return cell.isoformat()
     return repr(cell) if isinstance(cell, float) else str(cell)
+
+
+def _is_binary(head: bytes) -> bool:
+    """Text holds no zero bytes, unless it is UTF-16 and says so by its mark."""
+    marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return not marked and b"\0" in head
 
 
 def _encoding(head: bytes) -> str:

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from sqlmodel import col, select
 
 from collectors.catalog import HOST
-from controller.inventory.said import chinese
 from controller.inventory.sheet import UnreadableError
 from controller.inventory.tables import ImportRun, Resource
 from controller.problems import Problem
 from controller.runtime import Runtime
+from controller.said import chinese
 from controller.store import dirty, rollup
 from controller.store import statistics as st
 from controller.store.samples import Dictionary
@@ -114,7 +114,7 @@ def import_samples(runtime: Runtime, job: Job) -> Iterator[Progress | Outcome]:
     try:
         yield from _Import(runtime, job).run()
     except UnreadableError as error:
-        raise Problem(422, "file not readable", str(error)) from None
+        raise Problem(422, "file not readable", error.args[0]) from None
 
 
 class _Marked(NamedTuple):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from collectors.catalog import HOST
-from controller.inventory.said import chinese, say
+from controller.said import chinese, say
 from controller.store.rollup_sql import LONGEST_COARSE_S
 from controller.usage.sample_file import Block
 

@@ -15,6 +15,7 @@ from controller.access.scope import Scope
 from controller.inventory.tables import Resource
 from controller.problems import NotFound, Problem
 from controller.runtime import Runtime
+from controller.said import say
 from controller.store import statistics as st
 from controller.store.rollup_sql import window
 from controller.store.samples import Columns
@@ -209,7 +210,11 @@ def _held_ever(view: View, scope: Scope, number: int) -> bool:
 
 def _check_period(since: datetime, until: datetime) -> None:
     if until <= since:
-        raise Problem(422, "empty period", f"from {since} is not before to {until}")
+        raise Problem(
+            422,
+            "empty period",
+            say(f"from {since} is not before to {until}", "时段的起始须早于截止"),
+        )
 
 
 def _step(view: View, points: int, granularity_s: int) -> int:

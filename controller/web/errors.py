@@ -42,7 +42,7 @@ def problem_page(request: Request, problem: Problem, request_id: str) -> Respons
         return _redirect(request, "/password")
     chosen = language.known(request.cookies.get(LANGUAGE_COOKIE))
     _ = language.text(chosen)
-    what, do = explain(problem, _)
+    what, do = explain(problem, _, sent=request.method == "POST")
     frame = bare_shell(chosen, what, request_id)
     context = ProblemPage(problem.status, what, do, request_id, "/")
     timezone = request.app.state.runtime.settings.timezone
@@ -67,8 +67,8 @@ def bare_shell(chosen: str, title: str, request_id: str = "", here: str = "/") -
     )
 
 
-def explain(problem: Problem, _: Text) -> tuple[str, str]:
-    """What happened and what to do, in the reader's words."""
+def explain(problem: Problem, _: Text, *, sent: bool = False) -> tuple[str, str]:
+    """What happened and what to do, in the reader's words; ``sent``: a form was sent."""
     again = _("请稍后重试；如仍出现，请将下方编号告知运维人员。")
     known = {
         400: (_("请求无法识别"), _("请返回上一页，检查填写内容后重试。")),
@@ -90,6 +90,8 @@ def explain(problem: Problem, _: Text) -> tuple[str, str]:
     }
     if problem.title in ("request not proven ours", "foreign origin"):
         return _("页面已过期"), _("请返回上一页，刷新后再提交。")
+    if sent and problem.status == 422:
+        return _("填写的内容不完整或有误"), _("请返回上一页，检查必填项后重新提交。")
     return known.get(problem.status, (_("系统出现错误"), again))
 
 

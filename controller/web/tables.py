@@ -20,7 +20,8 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True)
 class TableState:
-    """How a table is shown now. ``query`` holds the other parameters of its address."""
+    """How a table is shown now. ``query`` holds the other parameters of its address; a ``page``
+    beyond the last is the last, as in ``cut``."""
 
     path: str
     query: Mapping[str, str]
@@ -30,9 +31,12 @@ class TableState:
     size: int
     total: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "page", min(self.page, self.pages))
+
     @property
     def pages(self) -> int:
-        return max(1, -(-self.total // self.size))
+        return last_page(self.total, self.size)
 
     def sort_link(self, key: str, numeric: bool = False) -> str:
         """Sorts by ``key``; once more turns it round. Figures start with the highest."""
@@ -77,8 +81,14 @@ def ordered(rows: Iterable[Row], key: Callable[[Row], Any], *, descending: bool)
     return sorted(known, key=key, reverse=descending) + unknown
 
 
+def last_page(total: int, size: int = PAGE_SIZE) -> int:
+    """The number of the last page, from 1."""
+    return max(1, -(-total // size))
+
+
 def cut(rows: Sequence[Row], page: int, size: int = PAGE_SIZE) -> list[Row]:
-    """The rows of one page."""
+    """The rows of one page; of the last where there is none of that number."""
+    page = min(page, last_page(len(rows), size))
     return list(rows[(page - 1) * size : page * size])
 
 

@@ -6,6 +6,7 @@ def units(view: Annotated[View, Depends(opened("usage.read"))]) -> HTMLResponse:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
 
 from controller.access.deps import (
     PrincipalDep,
@@ -31,12 +33,17 @@ from controller.findings.views import waiting
 from controller.moves.projects import count_waiting
 from controller.notices.desk import Desk
 from controller.notices.queries import waiting_for
+from controller.problems import Problem
 from controller.runtime import Runtime
+from controller.said import chinese
 from controller.usage.model import UsageQuery, UsageReport
 from controller.usage.resources import NAMES
 from controller.web import freshness, language, period, render, shell
 from controller.web.language import Text
 from controller.web.reports import Reports
+
+_NO_DATE = re.compile(r"isoformat|month must|day is out|year .* out")
+"""What ``datetime.fromisoformat`` says of a text that is no date."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,19 @@ class View:
     def bound(self) -> bool:
         """Whether the reader belongs to a unit and must not learn other units' names."""
         return self.principal.role in BOUND
+
+    def why(self, error: Problem | ValueError) -> str:
+        """Why something was refused, in the reader's language where it was said in it."""
+        if isinstance(error, Problem):
+            said = error.detail or error.title
+            return chinese(said) if self.language == "zh" else said
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"]))
+            return f"{field}: {first['msg']}" if field else first["msg"]
+        if _NO_DATE.search(str(error)):
+            return self.text("日期应如 2026-11-01")
+        return str(error)
 
     def may(self, action: str) -> bool:
         """Whether the reader's role has this row of the matrix."""

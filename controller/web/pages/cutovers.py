@@ -136,7 +136,7 @@ def start(
     except NotFound:
         raise
     except (Problem, ValueError) as problem:
-        why = problem.detail if isinstance(problem, Problem) else str(problem).splitlines()[0]
+        why = view.why(problem)
         return render.go("/cutovers", Flash("bad", _("未能开始割接：{why}", why=why)))
     return render.go(f"/cutovers/{made.run.id}")
 
@@ -173,7 +173,7 @@ def cancel(run_id: int, view: Manager) -> RedirectResponse:
     except NotFound:
         raise
     except Problem as problem:
-        return render.go(f"/cutovers/{run_id}", Flash("warn", problem.detail or problem.title))
+        return render.go(f"/cutovers/{run_id}", Flash("warn", view.why(problem)))
     said = _("已请求取消：在下一阶段之前停止，未确认的主机自行回退。")
     return render.go(f"/cutovers/{run_id}", Flash("info", said))
 
@@ -185,7 +185,7 @@ def take_back(run_id: int, view: Manager) -> RedirectResponse:
     except NotFound:
         raise
     except Problem as problem:
-        return render.go(f"/cutovers/{run_id}", Flash("bad", problem.detail or problem.title))
+        return render.go(f"/cutovers/{run_id}", Flash("bad", view.why(problem)))
     return render.go(f"/cutovers/{made.run.id}")
 
 

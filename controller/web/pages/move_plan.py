@@ -186,7 +186,7 @@ def submit(
         window = Window(begin=datetime.fromisoformat(begin), end=datetime.fromisoformat(end))
         plans_api.submit(view.runtime, view.scope, view.principal, plan_id, window)
     except (ValueError, Problem) as error:
-        return _back(plan_id, Flash("bad", _("未提交：{why}", why=str(error)[:300])))
+        return _back(plan_id, Flash("bad", _("未提交：{why}", why=view.why(error)[:300])))
     return _back(plan_id, Flash("good", _("已提交，等待另一人审批。")))
 
 
@@ -202,7 +202,7 @@ def decide(
     try:
         plans_api.decide(view.runtime, view.scope, view.principal, plan_id, given)
     except Problem as problem:
-        why = _("退回时请填写原因") if problem.title == "say why" else problem.detail
+        why = _("退回时请填写原因") if problem.title == "say why" else view.why(problem)
         return _back(plan_id, Flash("bad", _("未办理：{why}", why=why)))
     said = _("已批准，可在窗口内执行。") if given.approve else _("已退回。")
     return _back(plan_id, Flash("good", said))
@@ -214,5 +214,5 @@ def withdraw(plan_id: int, view: MovesWriter) -> RedirectResponse:
     try:
         plans_api.withdraw(view.runtime, view.scope, view.principal, plan_id)
     except Problem as problem:
-        return _back(plan_id, Flash("bad", _("未撤回：{why}", why=problem.detail)))
+        return _back(plan_id, Flash("bad", _("未撤回：{why}", why=view.why(problem))))
     return _back(plan_id, Flash("good", _("已撤回。")))

@@ -182,7 +182,7 @@ def change_step(
         )
         api.set_step(view.runtime, view.scope, view.principal, code, step, given)
     except (ValueError, Problem) as error:
-        return _back(code, Flash("bad", _("未更新：{why}", why=str(error)[:300])))
+        return _back(code, Flash("bad", _("未更新：{why}", why=view.why(error)[:300])))
     return _back(code, Flash("good", _("已更新。")))
 
 
@@ -199,7 +199,7 @@ def sign_off(
         given = SignIn(accept=accept, text=text)
         api.sign(view.runtime, view.scope, view.principal, code, given)
     except Problem as problem:
-        why = _("退回时请填写原因") if problem.title == "say why" else problem.detail
+        why = _("退回时请填写原因") if problem.title == "say why" else view.why(problem)
         return _back(code, Flash("bad", _("未提交：{why}", why=why)))
     said = _("已确认，感谢配合。") if accept else _("已退回，运维人员将处理后再次提请确认。")
     return _back(code, Flash("good", said))
@@ -213,7 +213,7 @@ def cancel(
     try:
         api.cancel(view.runtime, view.scope, view.principal, code, text or _("页面操作"))
     except Problem as problem:
-        return _back(code, Flash("bad", _("未取消：{why}", why=problem.detail)))
+        return _back(code, Flash("bad", _("未取消：{why}", why=view.why(problem))))
     return _back(code, Flash("good", _("项目已取消，可随时恢复。")))
 
 
@@ -224,7 +224,7 @@ def reopen(code: str, view: MovesWriter) -> RedirectResponse:
         given = ReasonIn(text=_("页面操作"))
         api.post_reopen(code, given, view.runtime, view.scope, view.principal)
     except Problem as problem:
-        return _back(code, Flash("bad", _("未恢复：{why}", why=problem.detail)))
+        return _back(code, Flash("bad", _("未恢复：{why}", why=view.why(problem))))
     return _back(code, Flash("good", _("项目已恢复。")))
 
 

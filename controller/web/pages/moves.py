@@ -149,7 +149,7 @@ def begin_project(
         )  # fmt: skip
         api.post_project(given, view.runtime, view.scope, view.principal)
     except (ValueError, Problem) as error:
-        return render.go("/moves", Flash("bad", _("未立项：{why}", why=str(error)[:300])))
+        return render.go("/moves", Flash("bad", _("未立项：{why}", why=view.why(error)[:300])))
     return render.go(f"/moves/projects/{quote(code, safe='')}", Flash("good", _("已立项。")))
 
 
@@ -277,7 +277,7 @@ def import_networks(
               why=e["message"] if view.language == "en" else e["message_zh"])
             for e in errors[:3]
         )  # fmt: skip
-        flash = Flash("bad", f"{name}：{told or problem.detail}"[:480])
+        flash = Flash("bad", f"{name}：{told or view.why(problem)}"[:480])
     return sent_back("/moves/networks", flash)
 
 

@@ -218,7 +218,7 @@ def save_plan(
         said = _("方案不是有效的 JSON：{why}", why=str(error).splitlines()[0])
         return _plan_page(view, name, typed=definition, note=note, error=said)
     except Problem as problem:
-        said = _("方案未保存：{why}", why=problem.detail)
+        said = _("方案未保存：{why}", why=view.why(problem))
         return _plan_page(view, name, typed=definition, note=note, error=said)
     said = _("已保存为第 {n} 版。", n=made.version)
     return render.go(f"/patrol/plans/{made.plan.name}", Flash("good", said))

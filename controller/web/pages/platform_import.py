@@ -107,7 +107,7 @@ def import_page(import_id: int, view: LedgerKeeper) -> Response:
         accepted=sum(counts.get("accepted", 0) for counts in tally.values()),
         classes=classes,
         chosen=next((tab for tab in classes if tab.chosen), None),
-        rows=[_shown(each, names, _) for each in rows],
+        rows=[_shown(each, names, _, chinese=view.language == "zh") for each in rows],
         table=tables.TableState(path, query, "", False, page, tables.PAGE_SIZE, total),
         text=text,
         since=f"{run.since.astimezone(view.zone):%Y-%m-%d}",
@@ -133,7 +133,9 @@ def _tab(path: str, key: str, counts: dict[str, int], chosen: bool, _: Any) -> C
     )
 
 
-def _shown(each: DifferenceView, units: dict[str, str], _: Any) -> ShownDifference:
+def _shown(
+    each: DifferenceView, units: dict[str, str], _: Any, *, chinese: bool
+) -> ShownDifference:
     names = ledger_words.fields(_)
 
     def said(name: str, value: Any) -> str:
@@ -149,16 +151,21 @@ def _shown(each: DifferenceView, units: dict[str, str], _: Any) -> ShownDifferen
             (names.get(name, name), said(name, was), said(name, now))
             for name, (was, now) in each.fields.items()
         ],
-        _why(each, _),
+        _why(each, _, chinese=chinese),
         each.cls in imports.APPLICABLE and (each.cls != "unmatched" or each.registered),
     )
 
 
-def _why(each: DifferenceView, _: Any) -> str:
+def _why(each: DifferenceView, _: Any, *, chinese: bool) -> str:
     detail = each.detail
     rows = "、".join(map(str, detail.get("rows", [])))
     if detail.get("reason") == "cells":
-        return "; ".join(f"{error['column']}: {error['message']}" for error in detail["errors"])
+        return ("；" if chinese else "; ").join(
+            f"{error['column']}：{error.get('message_zh') or error['message']}"
+            if chinese
+            else f"{error['column']}: {error['message']}"
+            for error in detail["errors"]
+        )
     if detail.get("matched_by"):
         ways = {
             "address and size": _("地址与规格相同"),
@@ -278,6 +285,6 @@ def _do(view: View, import_id: int, work: Callable[[Session], None], done: str) 
     except Problem as problem:
         if problem.status == 404:
             raise
-        return render.go(path, Flash("bad", f"{problem.detail or problem.title}"))
+        return render.go(path, Flash("bad", view.why(problem)))
     settle(view.runtime, SETTLE_SECONDS)
     return render.go(path, Flash("good", done) if done else None)

@@ -15,6 +15,7 @@ from controller.ledger import imports, mapping, pending
 from controller.ledger.model import ImportView, PendingView, SourceView
 from controller.ledger.received import Received, received_form
 from controller.problems import Problem
+from controller.said import say
 from controller.web import ledger_words, render, tables
 from controller.web.shell import Area, Crumb, Flash
 from controller.web.view import View, opened
@@ -128,11 +129,15 @@ def take_in(
             audit.record(session, view.principal, "ledger.compare", name[:200], "ok", detail)
             path = f"/ledger/imports/{run.id}"
     except Problem as problem:
-        path, flash = "/ledger/imports", Flash("bad", f"{name}: {problem.detail or problem.title}")
+        path, flash = "/ledger/imports", Flash("bad", _about(name, view.why(problem)))
     answer = render.go(path, flash)
     answer.status_code = 204
     answer.headers["HX-Redirect"] = path
     return answer
+
+
+def _about(name: str, why: str) -> str:
+    return why if why.startswith(name) else f"{name}: {why}"
 
 
 @router.get("/ledger/pending")
@@ -181,7 +186,7 @@ def decide(
     except Problem as problem:
         if problem.status == 404:
             raise
-        return render.go("/ledger/pending", Flash("bad", problem.detail))
+        return render.go("/ledger/pending", Flash("bad", view.why(problem)))
     settle(view.runtime, SETTLE_SECONDS)
     return render.go("/ledger/pending", Flash("good", view.text("已处理 {code}。", code=code)))
 
@@ -191,4 +196,8 @@ def day(view: View, text: str) -> datetime:
     try:
         return datetime.combine(datetime.fromisoformat(text).date(), time(), view.zone)
     except ValueError:
-        raise Problem(422, "not a date", f"{text!r}: give e.g. 2026-11-01") from None
+        raise Problem(
+            422,
+            "not a date",
+            say(f"{text!r}: give e.g. 2026-11-01", f"“{text}”不是日期：应如 2026-11-01"),
+        ) from None

@@ -18,6 +18,7 @@ from controller.ledger.mapping import Preview, PreviewColumn, SourceMapping
 from controller.ledger.received import received_file
 from controller.ledger.tables import PlatformSource
 from controller.problems import NotFound, Problem
+from controller.said import say
 from controller.web import ledger_words, render
 from controller.web.language import Text
 from controller.web.pages.platform_imports import LedgerKeeper
@@ -42,6 +43,9 @@ class SourcePage(render.Context):
     defaults: str
     sites: list[str]
     chosen_sites: list[str]
+    sheet: str
+    sizes: dict[str, str]
+    """Units of mem_gib and disk_gib where no header names one; GB where not said."""
     fields: list[tuple[str, str]]
     """(field, name) that a column can be read as."""
     tabs: tuple[Area, ...]
@@ -79,6 +83,8 @@ def source_page(code: str, view: LedgerKeeper) -> Response:
         defaults="\n".join(f"{field} = {value}" for field, value in saved.defaults.items()),
         sites=sites,
         chosen_sites=saved.covers.sites,
+        sheet=saved.sheet,
+        sizes=saved.sizes,
         fields=_fields(_),
         tabs=ledger_words.ledger_tabs(view.principal, _),
     )
@@ -102,7 +108,7 @@ def preview(
         problem = ""
     except Problem as refused:
         found = Preview(sheet="", header_row=0, columns=[], rows=0)
-        problem = refused.detail
+        problem = view.why(refused)
     with view.runtime.database.write() as session:
         detail = {"file_name": name[:200]}
         audit.record(session, view.principal, "ledger.preview", code[:64], "ok", detail)
@@ -121,6 +127,9 @@ def save(
     words: Annotated[str, Form(max_length=20_000)] = "",
     defaults: Annotated[str, Form(max_length=2_000)] = "",
     site: Annotated[list[str] | None, Form()] = None,
+    sheet: Annotated[str, Form(max_length=64)] = "",
+    memory: Annotated[str, Form(pattern="^(|GB|MB|TB)$")] = "",
+    storage: Annotated[str, Form(pattern="^(|GB|MB|TB)$")] = "",
 ) -> RedirectResponse:
     _ = view.text
     known: dict[str, PlatformSource] = {}
@@ -133,16 +142,26 @@ def save(
                 "words": _parse_words(words),
                 "defaults": dict(_pair(line) for line in defaults.splitlines() if line.strip()),
                 "covers": old.covers.model_dump() | {"sites": site or []},
+                "sheet": sheet.strip(),
+                "sizes": _sizes(memory, storage, old),
             }
             made = SourceMapping.model_validate(body)
             saved = mapping.save_source(session, code, name, made, view.principal.name, view.now)
             audit.record(session, view.principal, "ledger.source", saved.code, "ok", body)
     except Problem as problem:
         target = code if code in known else NEW
-        return render.go(f"/ledger/sources/{target}", Flash("bad", problem.detail))
+        return render.go(f"/ledger/sources/{target}", Flash("bad", view.why(problem)))
     return render.go(
         "/ledger/imports", Flash("good", _("已保存 {name} 的列对应。", name=saved.name))
     )
+
+
+def _sizes(memory: str, storage: str, old: SourceMapping) -> dict[str, str]:
+    """``storage`` is that of both kinds of disks, unless nothing was changed."""
+    if (memory, storage) == (old.sizes.get("mem_gib", ""), old.sizes.get("disk_gib", "")):
+        return old.sizes
+    units = {"mem_gib": memory, "disk_gib": storage, "data_disk_gib": storage}
+    return {field: unit for field, unit in units.items() if unit}
 
 
 def _fields(_: Text) -> list[tuple[str, str]]:
@@ -165,7 +184,14 @@ def _parse_words(text: str) -> dict[str, dict[str, str]]:
             continue
         field, separator, rest = line.replace("：", ":").partition(":")
         if not separator:
-            raise Problem(422, "unclear word", f"{line!r}: write field: word = meaning")
+            raise Problem(
+                422,
+                "unclear word",
+                say(
+                    f"{line!r}: write field: word = meaning",
+                    f"“{line}”：请写 项目: 平台说法 = 台账说法",
+                ),
+            )
         word, meant = _pair(rest)
         found.setdefault(field.strip(), {})[word] = meant
     return found
@@ -174,5 +200,9 @@ def _parse_words(text: str) -> dict[str, dict[str, str]]:
 def _pair(line: str) -> tuple[str, str]:
     left, separator, right = line.rpartition("=")
     if not separator or not left.strip() or not right.strip():
-        raise Problem(422, "unclear word", f"{line!r}: write left = right")
+        raise Problem(
+            422,
+            "unclear word",
+            say(f"{line!r}: write left = right", f"“{line}”：请写 左 = 右"),
+        )
     return left.strip(), right.strip()

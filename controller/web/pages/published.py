@@ -129,7 +129,7 @@ def publish(
             object_ = f"{kept.month} v{kept.version}"
             audit.record(session, view.principal, "ledger.publish", object_, "ok", detail)
     except Problem as problem:
-        return render.go("/ledger/months", Flash("bad", problem.detail))
+        return render.go("/ledger/months", Flash("bad", view.why(problem)))
     text = view.text("已发布 {month} 第 {n} 版。", month=kept.month, n=kept.version)
     return render.go(f"/ledger/months/{kept.month}?version={kept.version}", Flash("good", text))
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 from controller.ingest.agents import AgentView, list_agents
 from controller.ingest.tables import Agent
 from controller.inventory.dated import EVER
-from controller.inventory.model import HoldingView, ResourceDetail, ResourceView, UnitView
+from controller.inventory.model import HoldingView, Page, ResourceDetail, ResourceView, UnitView
 from controller.inventory.resources import SORTS, list_resources, resource_detail
 from controller.inventory.shares import read_shares
 from controller.inventory.units import list_units
@@ -98,10 +98,16 @@ def resources_page(view: UsageView, file: str = "") -> Response:
     with view.runtime.database.read() as session:
         if export:
             return _export(view, session, file, unit=unit, system=system, text=text, sort=word)
-        found = list_resources(
-            session, view.scope, view.now, unit=unit or None, system=system or None, text=text,
-            sort=word, page=page, size=tables.PAGE_SIZE,
-        )  # fmt: skip
+
+        def listed(page: int) -> Page[ResourceView]:
+            return list_resources(
+                session, view.scope, view.now, unit=unit or None, system=system or None,
+                text=text, sort=word, page=page, size=tables.PAGE_SIZE,
+            )  # fmt: skip
+
+        found = listed(page)
+        if found.total and not found.items:
+            found = listed(tables.last_page(found.total))
         units = list_units(session, view.scope, view.now)
     chosen = {"unit": unit, "system": system, "text": text}
     query = {key: value for key, value in chosen.items() if value}

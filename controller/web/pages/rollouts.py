@@ -113,7 +113,7 @@ def start(
     except NotFound:
         raise
     except (Problem, ValueError) as problem:
-        why = problem.detail if isinstance(problem, Problem) else str(problem).splitlines()[0]
+        why = view.why(problem)
         return render.go("/agents/rollouts", Flash("bad", _("未能开始推送：{why}", why=why)))
     return render.go(f"/agents/rollouts/{made.run.id}")
 
@@ -160,7 +160,7 @@ def cancel(run_id: int, view: Manager) -> RedirectResponse:
     except NotFound:
         raise
     except Problem as problem:
-        return render.go(place, Flash("warn", problem.detail or problem.title))
+        return render.go(place, Flash("warn", view.why(problem)))
     return render.go(place, Flash("info", _("已请求取消：在下一阶段之前停止。")))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
+import xlsxwriter
 from books import (
     NOW,
     SINCE,
@@ -144,6 +146,19 @@ def test_single_rows_can_be_accepted_and_the_rest_is_left_alone(database: Databa
         assert imports.tally(session, run)["changed"] == {"rejected": 1}
 
 
+def test_a_class_taken_as_a_whole_leaves_what_was_decided_row_by_row(database: Database) -> None:
+    furnish(database)
+    run = compared(database, [machine(0, vCPU=16), machine(1, vCPU=8), *DIRTY[2:]])
+    refused = differences(database, run)["vm-1"].id or 0
+    with database.write() as session:
+        imports.decide(session, run, "rejected", ids=[refused])
+        assert imports.decide(session, run, "accepted", cls="changed") == 1
+        assert imports.tally(session, run)["changed"] == {"accepted": 1, "rejected": 1}
+        # Opening the class again opens all of it.
+        assert imports.decide(session, run, "open", cls="changed") == 2
+        assert imports.tally(session, run)["changed"] == {"open": 2}
+
+
 def test_confirming_is_refused_where_the_register_moved_meanwhile(database: Database) -> None:
     furnish(database)
     run = compared(database, DIRTY)
@@ -256,6 +271,7 @@ def test_a_cell_that_cannot_be_read_is_named_with_row_and_column(sqlite: Databas
     found = differences(sqlite, run)[uuid(2)]
     assert (found.cls, found.row) == ("bad", 4)
     assert found.detail["errors"][0]["column"] == "vCPU"
+    assert "不是数字" in found.detail["errors"][0]["message_zh"]
     # A machine whose row cannot be read has not vanished, also when compared again.
     assert classes(sqlite, run) == [("bad", uuid(2))]
     with sqlite.write() as session:
@@ -311,3 +327,33 @@ def test_who_decided_what_is_kept_with_the_files_digest(sqlite: Database) -> Non
             )
         ).scalar_one()
     assert accepted == "accepted"
+
+
+def _workbook(sheets: dict[str, list[dict[str, object]]]) -> io.BytesIO:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        for name, rows in sheets.items():
+            page = book.add_worksheet(name)
+            page.write_row(0, 0, list(rows[0]))
+            for number, row in enumerate(rows, start=1):
+                page.write_row(number, 0, list(row.values()))
+    file.seek(0)
+    return file
+
+
+def test_an_export_over_two_sheets_is_refused_rather_than_half_read(sqlite: Database) -> None:
+    furnish(sqlite)
+    halves = {"第一页": [machine(0), machine(1)], "第二页": [machine(2), machine(3)]}
+    with pytest.raises(Problem, match="hold the same columns") as refused:
+        imports.take_in(sqlite, "cloud-a", _workbook(halves), "x.xlsx", now=NOW)
+    assert "第一页、第二页" in refused.value.body()["detail_zh"]
+    # A summary beside the table is no second table, and a source may name its sheet.
+    summary = [{"名称": "主中心", "台数": 4}]
+    whole = {"汇总": summary, "明细": [machine(n) for n in range(5)]}
+    found = imports.take_in(sqlite, "cloud-a", _workbook(whole), "x.xlsx", now=NOW)
+    assert found.counts["unchanged"] == 5
+    with sqlite.write() as session:
+        named = SourceMapping(sheet="第二页")
+        mapping.save_source(session, "cloud-b", "B", named, "test", NOW)
+    found = imports.take_in(sqlite, "cloud-b", _workbook(halves), "x.xlsx", now=NOW)
+    assert found.counts["rows"] == 2

@@ -158,8 +158,13 @@ def test_a_month_is_published_below_the_score_only_with_a_reason(w: World) -> No
 
 def test_a_month_that_is_not_over_is_not_published(w: World) -> None:
     w.clock[0] = MARCH[1] - timedelta(hours=1)
-    with pytest.raises(Problem, match="2026-03 ends at"):
+    with pytest.raises(Problem, match="2026-03 lasts to 2026-03-31"):
         publish(w)
+
+
+def test_a_month_without_any_resource_is_not_published(w: World) -> None:
+    with pytest.raises(Problem, match="nothing to publish"):
+        months.publish(w.runtime, local_principal(w.clock[0]), "1991-03", now=w.clock[0])
 
 
 def test_a_unit_sees_its_own_subtree_of_a_version_and_no_other(w: World) -> None:

@@ -42,6 +42,13 @@ def test_a_parquet_file_damaged_inside_is_said_to_be_unreadable(tmp_path: Path) 
         _read(tmp_path / "x")
 
 
+def test_bytes_under_a_tables_name_are_said_to_be_no_table(tmp_path: Path) -> None:
+    for name, content in (("x.parquet", b"resource,time\n"), ("x.csv", b"re\0source,time\n")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UnreadableError, match=r"x\.\w+ is (not a|neither)"):
+            _read(tmp_path / name)
+
+
 def test_a_file_of_a_byte_order_mark_has_no_columns(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xef\xbb\xbf")
     assert _read(tmp_path / "x") == ([], 0)

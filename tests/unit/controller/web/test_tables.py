@@ -29,6 +29,13 @@ def test_pages_keep_order_and_filter() -> None:
     assert TableState("/x", {}, "a", False, 1, 50, 0).pages == 1
 
 
+def test_a_page_beyond_the_last_is_the_last() -> None:
+    assert _state(page=99).page == 3
+    assert TableState("/x", {}, "a", False, 7, 50, 0).page == 1
+    assert tables.cut(list(range(120)), 99) == list(range(100, 120))
+    assert tables.cut([], 7) == []
+
+
 def test_what_has_no_value_stands_last_in_both_directions() -> None:
     rows = [3, None, 1, 2]
     assert tables.ordered(rows, lambda row: row, descending=True) == [3, 2, 1, None]
