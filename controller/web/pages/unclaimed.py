@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
@@ -51,8 +51,8 @@ class UnclaimedPage(render.Context):
 
     tabs: tuple[Area, ...]
     listing: Listing
-    codes: list[str]
-    """Of what can be claimed."""
+    claimable: list[tuple[str, str]]
+    """(code, name) of what can be claimed."""
     text: str
     claims: list[ShownClaim]
     units: list[UnitView]
@@ -61,6 +61,8 @@ class UnclaimedPage(render.Context):
     """The reader belongs to a unit and sees what may be its own."""
     may_claim: bool
     may_decide: bool
+    withdrawable: set[int]
+    """Claims that the reader may take back."""
 
 
 @router.get(PATH)
@@ -78,13 +80,11 @@ def unclaimed_page(view: RegisterView) -> Response:
         ]
 
     def may_be(row: UnclaimedView) -> Cell:
-        english = view.language == "en"
-        return Cell(
-            "；".join(
-                f"{each.unit_name}（{each.why_en if english else each.why_zh}）"
-                for each in row.candidates[:3]
+        if view.language == "en":
+            return Cell(
+                "; ".join(f"{each.unit_name} ({each.why_en})" for each in row.candidates[:3])
             )
-        )
+        return Cell("；".join(f"{each.unit_name}（{each.why_zh}）" for each in row.candidates[:3]))
 
     columns = (
         (Head("name", _("资源")), lambda r: r.name, lambda r: Cell(r.name, title=r.code)),
@@ -105,12 +105,16 @@ def unclaimed_page(view: RegisterView) -> Response:
     if isinstance(shown, Response):
         return shown
     context = UnclaimedPage(
-        tabs=tabs(view), listing=shown, codes=[row.code for row in found], text=text,
+        tabs=tabs(view), listing=shown, text=text,
+        claimable=[(row.code, row.name) for row in found],
         claims=[
             ShownClaim(claim, register_words.claim_state(claim.state, _)) for claim in claims
         ],
         units=units, shared=shared, bound=view.bound, may_claim=view.may("claims.make"),
         may_decide=view.may("inventory.write"),
+        withdrawable={
+            claim.id for claim in claims if claim.state == "open" and view.may("claims.make")
+        },
     )  # fmt: skip
     crumbs = [Crumb(_("登记台账"), "/registers/units"), Crumb(_("待认领与共享"))]
     return view.page(context, active="registers", crumbs=crumbs)
@@ -133,17 +137,29 @@ def make_claim(
         )  # fmt: skip
         claims_api.claim(view.runtime, view.scope, view.principal, wanted)
     except (ValueError, Problem) as error:
-        return render.go(PATH, Flash("bad", _("未提交：{why}", why=str(error))))
+        return render.go(PATH, Flash("bad", _("未提交：{why}", why=view.why(error))))
     return render.go(PATH, Flash("good", _("认领已提交，等待运维审批。")))
 
 
+@router.post("/registers/claims/{claim_id}/withdraw")
+def withdraw(claim_id: int, view: Claimant) -> RedirectResponse:
+    _ = view.text
+    try:
+        claims_api.post_withdrawal(claim_id, view.runtime, view.scope, view.principal)
+    except Problem as error:
+        return render.go(PATH, Flash("bad", _("未撤回：{why}", why=view.why(error))))
+    return render.go(PATH, Flash("good", _("已撤回，资源仍待认领。")))
+
+
 @router.post("/registers/claims/{claim_id}/{verb}")
-def decide(claim_id: int, verb: str, view: RegisterWriter) -> RedirectResponse:
+def decide(
+    claim_id: int, verb: Literal["approve", "refuse"], view: RegisterWriter
+) -> RedirectResponse:
     _ = view.text
     decision = DecisionIn(approve=verb == "approve")
     try:
         claims_api.decide(view.runtime, view.principal, claim_id, decision)
     except Problem as error:
-        return render.go(PATH, Flash("bad", _("未办理：{why}", why=str(error))))
+        return render.go(PATH, Flash("bad", _("未办理：{why}", why=view.why(error))))
     said = _("已批准，资源自所报日期起归该单位。") if decision.approve else _("已驳回。")
     return render.go(PATH, Flash("good", said))

@@ -14,9 +14,16 @@ from controller.inventory.model import UnitView
 from controller.inventory.naming import fold
 from controller.inventory.unit_people import ChangeView, UnitDetail, list_changes, unit_detail
 from controller.inventory.units import list_units
-from controller.inventory.units_api import ChangeIn, PartIn, change_units, undo_change
+from controller.inventory.units_api import (
+    ChangeIn,
+    PartIn,
+    UnitKeep,
+    change_units,
+    keep_unit,
+    undo_change,
+)
 from controller.problems import Problem
-from controller.web import figures, register_words, render
+from controller.web import figures, register_words, render, typed_lists
 from controller.web.pages.register_parts import (
     Cell,
     Head,
@@ -98,6 +105,8 @@ def unit_register_page(view: RegisterView) -> Response:
              "–" if each.since == EVER else figures.day(each.since, view.zone),
              figures.day(each.until, view.zone))
             for each in (detail.former if detail else [])
+            # A unit that was never called otherwise has no past to list.
+            if each.since != EVER or each.until is not None
         ],
         changes=[ShownChange(each, words.change_kind(each.kind, _)) for each in changes],
         may_write=view.may("inventory.write"),
@@ -115,7 +124,6 @@ def make_change(
     name: Annotated[str, Form(max_length=200)] = "",
     document: Annotated[str, Form(max_length=200)] = "",
 ) -> RedirectResponse:
-    """A split needs its parts' systems: that is the command's and the API's."""
     _ = view.text
     part = {
         "merge": PartIn(code=into or unit, name=name),
@@ -129,9 +137,46 @@ def make_change(
         )  # fmt: skip
         done = change_units(view.runtime, view.principal, wanted)
     except (ValueError, Problem) as error:
-        return render.go(PATH, Flash("bad", _("未变更：{why}", why=str(error))))
+        return render.go(PATH, Flash("bad", _("未变更：{why}", why=view.why(error))))
     said = _("已变更，移交资源 {n} 项。", n=done.moved_resources)
     return render.go(PATH, Flash("good", said))
+
+
+@router.post("/registers/units/splits")
+def split_unit(
+    view: RegisterWriter,
+    unit: Annotated[str, Form(max_length=64)],
+    effective: Annotated[str, Form(max_length=10)],
+    parts: Annotated[str, Form(max_length=20_000)],
+    rest: Annotated[str, Form(max_length=64)] = "",
+    document: Annotated[str, Form(max_length=200)] = "",
+) -> RedirectResponse:
+    _ = view.text
+    try:
+        wanted = ChangeIn(
+            kind="split", effective=datetime.fromisoformat(effective), units=[unit],
+            into=typed_lists.split_parts(parts), rest=rest.strip(), document=document,
+        )  # fmt: skip
+        done = change_units(view.runtime, view.principal, wanted)
+    except (ValueError, Problem) as error:
+        return render.go(PATH, Flash("bad", _("未变更：{why}", why=view.why(error))))
+    said = _("已拆分，移交资源 {n} 项。", n=done.moved_resources)
+    return render.go(PATH, Flash("good", said))
+
+
+@router.post("/registers/units/{code}/aliases")
+def keep_aliases(
+    code: str, view: RegisterWriter, aliases: Annotated[str, Form(max_length=10_000)] = ""
+) -> RedirectResponse:
+    """Makes the unit's aliases exactly what was typed."""
+    _, back = view.text, render.link(PATH, unit=code)
+    try:
+        kept = UnitKeep(aliases=typed_lists.names(aliases))
+        with view.runtime.database.write() as session:
+            keep_unit(session, view.principal, code, kept, view.runtime)
+    except (ValueError, Problem) as error:
+        return render.go(back, Flash("bad", _("未保存：{why}", why=view.why(error))))
+    return render.go(back, Flash("good", _("别名已保存，今后导入时按别名识别。")))
 
 
 @router.post("/registers/units/changes/{change_id}/undo")
@@ -140,5 +185,5 @@ def undo(change_id: int, view: RegisterWriter) -> RedirectResponse:
     try:
         undo_change(view.runtime, view.principal, change_id)
     except Problem as error:
-        return render.go(PATH, Flash("bad", _("未撤销：{why}", why=str(error))))
+        return render.go(PATH, Flash("bad", _("未撤销：{why}", why=view.why(error))))
     return render.go(PATH, Flash("good", _("已撤销，单位与资源归属恢复原状。")))

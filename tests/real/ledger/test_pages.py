@@ -81,7 +81,7 @@ def test_a_file_that_is_no_table_is_refused_with_words(console: Console, path: s
             files={"file": ("x.csv", b"a,b\n1,2\n")},
         )
         assert sent.headers["hx-redirect"] == "/ledger/imports"
-        assert "no row names an instance id" in client.get("/ledger/imports").text
+        assert "没有表头列出实例 ID" in client.get("/ledger/imports").text
 
 
 def test_a_source_is_tried_on_a_file_and_its_columns_saved(console: Console, path: str) -> None:
@@ -178,3 +178,78 @@ def test_an_owner_is_corrected_and_public_support_named_from_the_resources_page(
             client.post(f"{page}/share", data={"mode": "public", "since": since}).status_code == 403
         )
         assert "更正归属" not in client.get("/resources/vm-czj-0").text
+
+
+def test_a_unit_is_given_aliases_and_split_from_its_page_and_the_split_undone(
+    console: Console,
+) -> None:
+    page = "/registers/units?unit=ljq"
+    since = f"{console.runtime.now() - timedelta(days=1):%Y-%m-%d}"
+    split = {"unit": "ljq", "effective": since, "parts": "ljq-1=临江一局:业务"}
+    with console.client("ops") as client:
+        client.post("/registers/units/ljq/aliases", data={"aliases": "临江、临江区政府\n"})
+        assert "临江、临江区政府" in client.get(page).text
+        client.post("/registers/units/ljq/aliases", data={"aliases": "czj"})
+        assert "“czj”是另一单位的编码" in client.get(page).text
+        client.post("/registers/units/ljq/aliases", data={"aliases": ""})
+        assert "临江区政府" not in client.get(page).text
+
+        for wrong, said in (
+            ({**split, "parts": "临江一局"}, "请写 编码=名称"),
+            ({**split, "effective": "soon"}, "日期应如"),
+            ({**split, "parts": "ljq-1=临江一局:别的系统"}, "不属于任何部分"),
+        ):
+            client.post("/registers/units/splits", data=wrong)
+            assert said in client.get("/registers/units").text, wrong
+        client.post("/registers/units/splits", data={**split, "rest": "ljq-1"})
+        assert "已拆分，移交资源 3 项" in client.get("/registers/units").text
+        assert "临江一局" in client.get("/resources/vm-ljq-0").text
+        change = client.get("/api/v1/unit-changes", headers={"accept": "application/json"}).json()[
+            "items"
+        ][0]["id"]
+        client.post(f"/registers/units/changes/{change}/undo")
+        assert "临江一局" not in client.get("/resources/vm-ljq-0").text
+    with console.client("czj") as client:
+        assert client.post("/registers/units/splits", data=split).status_code == 403
+        assert client.post("/registers/units/czj/aliases", data={"aliases": "x"}).status_code == 403
+
+
+def test_a_resource_is_apportioned_by_shares_from_its_page(console: Console) -> None:
+    page = "/resources/vm-wjw-1"
+    form = {"mode": "apportioned", "since": f"{console.runtime.now() - timedelta(days=1):%Y-%m-%d}"}
+    with console.client("ops") as client:
+        client.post(f"{page}/share", data={**form, "parts": "市财政局 40\n市教育局 50"})
+        assert "分摊比例合计 90 %" in client.get(page).text
+        client.post(f"{page}/share", data={**form, "parts": "市财政局 40%\njyj=60"})
+        assert "按比例分摊" in client.get(page).text
+        shared = client.get("/registers/unclaimed").text
+        assert "市财政局 40 %、市教育局 60 %" in shared
+        client.post(f"{page}/share", data={**form, "mode": "none"})
+        assert "市财政局 40 %" not in client.get("/registers/unclaimed").text
+
+
+def test_a_unit_claims_takes_back_and_is_given_what_is_nobodys(console: Console) -> None:
+    def press(client: httpx.Client, path: str, said: str, **form: str) -> None:
+        assert client.post(path, data=form).status_code == 303
+        assert said in client.get("/registers/unclaimed").text
+
+    claim = {"resource": "vm-wjw-2", "unit": "czj", "reason": "交接漏登记"}
+    as_json = {"accept": "application/json"}
+    with console.client("ops") as ops, console.client("czj") as unit:
+        ops.post("/api/v1/unclaimed", json={"resources": ["vm-wjw-2"]})
+        press(unit, "/registers/claims", "日期应如", **claim, since="2026-13-01")
+        press(unit, "/registers/claims", "认领已提交", **claim)
+        press(unit, "/registers/claims", "尚未审批", **claim)
+        number = unit.get("/api/v1/claims", headers=as_json).json()["items"][0]["id"]
+        assert f"/registers/claims/{number}/withdraw" in unit.get("/registers/unclaimed").text
+        press(unit, f"/registers/claims/{number}/withdraw", "已撤回")
+        press(unit, f"/registers/claims/{number}/withdraw", "这项认领已撤回")
+        odd = ops.post(f"/registers/claims/{number}/nonsense")
+        assert (odd.status_code, "填写的内容不完整或有误" in odd.text) == (422, True)
+        press(unit, "/registers/claims", "认领已提交", **claim)
+        number = unit.get("/api/v1/claims", headers=as_json).json()["items"][0]["id"]
+        assert unit.post(f"/registers/claims/{number}/approve").status_code == 403
+        press(ops, f"/registers/claims/{number}/approve", "已批准")
+        assert unit.get("/resources/vm-wjw-2").status_code == 200
+        ops.post("/resources/vm-wjw-2/owner", data={"unit": "wjw"})
+        assert unit.get("/resources/vm-wjw-2").status_code == 404
