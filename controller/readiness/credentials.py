@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlmodel import Session
 
 from controller.problems import Problem
-from controller.readiness.tables import ReadinessCredential
+from controller.readiness.tables import ReadinessCredential, ReadinessProject
 from controller.settings import Settings
 from controller.store.sealing import open_sealer
 
@@ -53,13 +53,16 @@ def keep(
     by: str,
     now: datetime,
 ) -> ReadinessCredential:
-    """Seals what is given in place of what was. Raises Problem 422 for a key of no use."""
+    """Seals what is given in place of what was. Raises Problem 422 for a key of no use and
+    for a password that cannot work."""
     if bool(key) == bool(password):
         raise Problem(422, "bad credential", "give either a private key or a password")
     mark = ""
     if key:
         key = key.replace("\r\n", "\n").strip() + "\n"
         mark = _fingerprint(key)
+    if password:
+        _refuse_password(session.get_one(ReadinessProject, project_id))
     sealer = open_sealer(settings)
     row = session.get(ReadinessCredential, project_id) or ReadinessCredential(
         project_id=project_id, kind="", secret="", updated=now, by=by
@@ -71,6 +74,23 @@ def keep(
     session.add(row)
     session.flush()
     return row
+
+
+def check_jump(session: Session, project: ReadinessProject) -> None:
+    """A jump host is passed with a key, or with what ssh finds for itself: nobody is there to type
+    a password twice. Raises Problem 422."""
+    row = session.get(ReadinessCredential, project.id)
+    if row is not None and row.kind == "password":
+        _refuse_password(project)
+
+
+def _refuse_password(project: ReadinessProject) -> None:
+    jump = project.connection.get("jump_host")
+    if jump:
+        raise Problem(
+            422, "bad credential", f"the jump host {jump} cannot be passed with a password: keep a "
+            "private key that jump host and hosts accept, or reach the hosts without the jump host"
+        )  # fmt: skip
 
 
 def opened(session: Session, settings: Settings, project_id: int) -> Opened:

@@ -97,7 +97,7 @@ def write_inventory(
         options += ["-o IdentitiesOnly=yes", f"-i {key}"]
     if connection.get("jump_host"):
         login = f"{connection.get('jump_user') or connection.get('user') or 'root'}"
-        jump = ["ssh", *options, f"-o ConnectTimeout={SSH_SECONDS}", "-W", "%h:%p"]
+        jump = ["ssh", *options, f"-o ConnectTimeout={SSH_SECONDS}", "-W", "'[%h]:%p'"]
         jump += ["-p", str(connection.get("jump_port") or 22), f"{login}@{connection['jump_host']}"]
         options.append(f'-o ProxyCommand="{" ".join(jump)}"')
     shared: dict[str, Any] = {

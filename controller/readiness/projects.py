@@ -18,7 +18,7 @@ from controller.access.scope import Scope
 from controller.inventory import units
 from controller.inventory.places import list_systems
 from controller.problems import NotFound, Problem
-from controller.readiness import names
+from controller.readiness import credentials, names
 from controller.readiness.judging import chosen_profiles
 from controller.readiness.tables import (
     PROJECT_KINDS,
@@ -157,6 +157,8 @@ def _apply(
         if project.id is not None and connection != project.connection:
             _lapse(session, project.id, now)
         project.connection = connection
+        if project.id is not None:
+            credentials.check_jump(session, project)
     if wanted.context is not None:
         project.context = dict(wanted.context)
     session.add(project)

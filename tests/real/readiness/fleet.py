@@ -1,7 +1,5 @@
 """Hosts made of network namespaces behind one switch, each with a real sshd, an /etc and a
 /proc/cpuinfo of its own; reached from this machine's own namespace.
-
-A second sshd that only a jump through another host reaches stands on an inner network.
 """
 
 from __future__ import annotations
@@ -106,14 +104,15 @@ class Fleet:
         """As the API takes them."""
         return [{"name": name, "address": at} for name, at in self.addresses.items()]
 
-    def start_sshd(self, machine: Machine, password: str = "") -> None:
-        """An sshd on the host's address; no Python can be started there."""
-        name, address = machine.name, self.addresses[machine.name]
+    def start_sshd(self, machine: Machine, *addresses: str) -> None:
+        """An sshd on the host's address, or on these; no Python can be started there."""
+        name = machine.name
+        listen = "".join(f"ListenAddress {each}\n" for each in addresses or (self.addresses[name],))
         fake = self.folder / f"cpuinfo-{name}"
         fake.write_text(machine.cpuinfo)
         config = self.folder / f"sshd-{name}"
         config.write_text(
-            f"ListenAddress {address}\nHostKey {self.folder}/host_key\nUsePAM no\n"
+            f"{listen}HostKey {self.folder}/host_key\nUsePAM no\n"
             f"AuthorizedKeysFile {self.key}.pub\nStrictModes no\nPermitRootLogin yes\n"
             f"PidFile {self.folder}/{name}.pid\nSubsystem sftp internal-sftp\nMaxStartups 100\n"
             "UseDNS no\n"
@@ -161,7 +160,7 @@ def fleet(folder: Path, machines: Sequence[Machine] = FIVE) -> Iterator[Fleet]:
         _ip("link", "set", uplink, "up")
         for place, machine in enumerate(machines, 11):
             _add(built, machine, switch, place)
-        _wait(built)
+        wait_listening(built)
         yield built
     finally:
         for server in built.servers.values():
@@ -192,7 +191,7 @@ def _add(built: Fleet, machine: Machine, switch: str, place: int) -> None:
     built.start_sshd(machine)
 
 
-def _wait(built: Fleet) -> None:
+def wait_listening(built: Fleet) -> None:
     """Until every sshd listens."""
     deadline = time.monotonic() + 30
     for name, process in built.servers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,9 @@ def test_the_private_folder_is_ours_alone_and_its_files_too(settings: Settings) 
     options = told["vars"]["ansible_ssh_common_args"]
     assert "StrictHostKeyChecking=accept-new" in options
     assert "gate@10.0.0.9" in options
+    # In brackets, or the jump host could not tell an IPv6 address from its port.
+    proxy = next(each for each in shlex.split(options) if each.startswith("ProxyCommand="))
+    assert shlex.split(proxy)[shlex.split(proxy).index("-W") + 1] == "[%h]:%p"
     assert "sesame" not in options
     assert told["vars"]["ansible_become_password"] == "sesame"
     private.remove(folder)
