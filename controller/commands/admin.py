@@ -60,7 +60,7 @@ def make_token(
 
     Example: yunxun admin token --role ops --name nightly-report --days 90 --data /var/lib/yunxun
     """
-    with _database(data) as (runtime, by), runtime.database.write() as session:
+    with folder_database(data) as (runtime, by), runtime.database.write() as session:
         text, token = tokens.create_token(
             session, name, role, by.at, unit_id=_unit_id(session, unit, by), days=days
         )
@@ -91,7 +91,7 @@ def add_user(
     Example: yunxun admin user add li.na --role security_admin --data /var/lib/yunxun
     """
     password = _read_password() if password_stdin else random_password()
-    with _database(data) as (runtime, by), runtime.database.write() as session:
+    with folder_database(data) as (runtime, by), runtime.database.write() as session:
         users.create_user(
             session,
             username,
@@ -117,7 +117,7 @@ def give_password(
     Example: yunxun admin user password li.na --data /var/lib/yunxun
     """
     password = _read_password() if password_stdin else random_password()
-    with _database(data) as (runtime, by), runtime.database.write() as session:
+    with folder_database(data) as (runtime, by), runtime.database.write() as session:
         users.set_password(session, _user(session, username), password, must_change=True)
         audit.record(
             session, by, "user.change", f"user {username}", detail={"password_reset": True}
@@ -150,7 +150,7 @@ def list_users(data: DataFolder) -> None:
     Example: yunxun admin user list --data /var/lib/yunxun
     """
     table = Table("user", "name", "role", "unit", "state", "last login")
-    with _database(data) as (runtime, by), runtime.database.read() as session:
+    with folder_database(data) as (runtime, by), runtime.database.read() as session:
         codes = {unit.id: unit.code for unit in units.list_units(session, CITY, by.at)}
         for user in session.exec(select(User).order_by(col(User.username))):
             state = (
@@ -171,7 +171,7 @@ def verify_audit(data: DataFolder) -> None:
 
     Example: yunxun admin audit verify --data /var/lib/yunxun
     """
-    with _database(data) as (runtime, _by), runtime.database.read() as session:
+    with folder_database(data) as (runtime, _by), runtime.database.read() as session:
         verdict = audit.verify(session)
     if verdict.broken is not None:
         print(f"audit log: broken at row {verdict.broken}, after {verdict.rows} good rows")
@@ -180,7 +180,7 @@ def verify_audit(data: DataFolder) -> None:
 
 
 @contextmanager
-def _database(data: Path) -> Iterator[tuple[Runtime, Principal]]:
+def folder_database(data: Path) -> Iterator[tuple[Runtime, Principal]]:
     """The database of the folder and who works on it; what is refused becomes CommandError."""
     try:
         with local.open_database(data) as runtime:
@@ -211,7 +211,7 @@ def _user(session: Session, username: str) -> User:
 
 
 def _set_disabled(data: Path, username: str, *, disabled: bool) -> None:
-    with _database(data) as (runtime, by), runtime.database.write() as session:
+    with folder_database(data) as (runtime, by), runtime.database.write() as session:
         user = _user(session, username)
         users.change_user(
             session,

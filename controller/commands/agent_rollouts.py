@@ -29,6 +29,7 @@ def list_bundles(form: Form = "table", url: Url = "", data: Data = None, ca: Ca 
     if not found["items"]:
         print("no agent lies ready: 'make agent-bundle', then dist/* into <data>/agent-bundles")
         return
+    print(f"trusted signer: {found['signer'] or 'none yet: yunxun agent trust signing.pub'}")
     table = Table("bundle", "arch", "glibc", "MB")
     table.add_column("", overflow="fold")
     for each in found["items"]:

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from controller.commands import agent_rollouts
+from controller.commands import agent_rollouts, agent_trust
 from controller.commands.client import Ca, CommandError, Data, Url, open_api
 from controller.commands.language import word
 from controller.commands.terminal import plain, show
 
 app = typer.Typer(help="Agents: enrol, list, approve, revoke.", no_args_is_help=True)
 
+app.command("trust")(agent_trust.trust)
 app.command("bundles")(agent_rollouts.list_bundles)
 app.command("rollout")(agent_rollouts.roll_out)
 app.command("rollouts")(agent_rollouts.list_rollouts)

@@ -44,12 +44,14 @@ class Bundles(BaseModel):
     """What can be rolled out, newest first."""
 
     items: list[BundleView]
+    signer: str = Field(description="Fingerprint of the key that is trusted; empty: none yet.")
 
 
 @router.get("/bundles", summary="Agents that lie ready, with their signature checked")
 def get_bundles(runtime: RuntimeDep, by: Manager) -> Bundles:
     del by
-    return Bundles(items=bundles.list_bundles(runtime.settings))
+    settings = runtime.settings
+    return Bundles(items=bundles.list_bundles(settings), signer=bundles.signer(settings))
 
 
 @router.get("", summary="Roll-outs, the newest first")
@@ -81,8 +83,8 @@ def begin(runtime: Runtime, scope: Scope, by: Principal, wanted: NewRollout) -> 
     bundle, manifest = bundles.find(runtime.settings, wanted.bundle)
     with runtime.database.write() as session:
         run = rollouts.start(
-            session, scope, wanted.project, bundle, manifest, only=wanted.hosts,
-            wait_s=wanted.wait_s, by=by.name, now=by.at,
+            session, scope, wanted.project, bundle, manifest, bundles.trusted(runtime.settings),
+            only=wanted.hosts, wait_s=wanted.wait_s, by=by.name, now=by.at,
         )  # fmt: skip
         told = {"bundle": wanted.bundle, "hosts": wanted.hosts}
         audit.record(session, by, "rollout.run", f"run {run.id}", detail=told)

@@ -34,7 +34,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-from playbooks.rollout.signing import load_or_make_key, public_pem, sign
+from playbooks.rollout.signing import fingerprint, load_or_make_key, public_pem, sign
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agent", "collectors")
@@ -88,6 +88,8 @@ def main(arguments: list[str] | None = None) -> int:
     made = build(options.output, options.key, label=options.label)
     print(f"{made.archive}  {made.size / 1e6:.1f} MB")  # noqa: T201 - a command line prints
     print(made.manifest.read_text().rstrip())  # noqa: T201
+    mark = fingerprint((options.output / "signing.pub").read_bytes())
+    print(f"signed by {mark}: yunxun agent trust {options.output}/signing.pub")  # noqa: T201
     return 0
 
 

@@ -1,4 +1,8 @@
-"""Bundles that lie ready in ``<data>/agent-bundles``, with the public key they are checked by."""
+"""Bundles that lie ready in ``<data>/agent-bundles``, and the key they are checked by.
+
+The key is the one that somebody trusted by name, kept outside of the folder that bundles arrive in:
+who brings a bundle must not bring the key that makes it good.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from controller.problems import NotFound
+from controller.problems import NotFound, Problem
 from controller.settings import Settings
-from playbooks.rollout.signing import SignatureError, verify
+from playbooks.rollout.signing import SignatureError, fingerprint, verify
 
 FOLDER = "agent-bundles"
-PUBLIC = "signing.pub"
+TRUSTED = "agent-signing.pub"
+"""In the data folder."""
 
 
 class BundleView(BaseModel):
@@ -37,23 +42,53 @@ def folder(settings: Settings) -> Path:
     return settings.data / FOLDER
 
 
+def trusted(settings: Settings) -> Path:
+    """The public key of who may sign; not there until somebody trusts one."""
+    return settings.data / TRUSTED
+
+
+def signer(settings: Settings) -> str:
+    """Fingerprint of the trusted key; "" for none, or none that can be read."""
+    try:
+        return fingerprint(trusted(settings).read_bytes())
+    except (OSError, SignatureError):
+        return ""
+
+
+def trust(settings: Settings, public: bytes, *, replace: bool = False) -> str:
+    """Keeps ``public`` as the key of who may sign; its fingerprint. Raises Problem 409 where
+    another is trusted, 422 for what is no such key."""
+    try:
+        mark = fingerprint(public)
+    except SignatureError as error:
+        raise Problem(422, "bad key", str(error)) from None
+    before = signer(settings)
+    if before and before != mark and not replace:
+        raise Problem(409, "another key is trusted", f"{before} is trusted, not {mark}")
+    fresh = trusted(settings).with_suffix(".new")
+    fresh.write_bytes(public)
+    fresh.chmod(0o644)
+    fresh.replace(trusted(settings))
+    return mark
+
+
 def list_bundles(settings: Settings) -> list[BundleView]:
     """Newest first. One that is damaged or of another signer is listed with the reason."""
     found = sorted(
         folder(settings).glob("*.manifest"), key=lambda it: it.stat().st_mtime, reverse=True
     )
-    return [_view(it) for it in found]
+    return [_view(settings, it) for it in found]
 
 
 def find(settings: Settings, name: str) -> tuple[BundleView, Path]:
     """The bundle and its manifest. Raises NotFound."""
     for path in folder(settings).glob("*.manifest"):
         if path.stem == name:
-            return _view(path), path
+            return _view(settings, path), path
     raise NotFound("bundle", name)
 
 
-def _view(path: Path) -> BundleView:
+def _view(settings: Settings, path: Path) -> BundleView:
     text = path.read_bytes()[: 1 << 16]
     facts = dict(line.split("=", 1) for line in text.decode("utf-8", "replace").splitlines()
                  if "=" in line)  # fmt: skip
@@ -65,14 +100,19 @@ def _view(path: Path) -> BundleView:
         glibc=facts.get("glibc", "")[:20],
         python=facts.get("python", "")[:20],
         size=int(size) if size.isdecimal() and len(size) < 12 else 0,
-        why=_why(path, text, facts),
+        why=_why(settings, path, text, facts),
     )
 
 
-def _why(path: Path, text: bytes, facts: dict[str, str]) -> str:
+def _why(settings: Settings, path: Path, text: bytes, facts: dict[str, str]) -> str:
+    key = trusted(settings)
+    if not key.exists():
+        return (
+            "尚未登记签名公钥：在控制端执行 yunxun agent trust signing.pub"
+            " (no signing key is trusted yet: yunxun agent trust signing.pub)"
+        )
     try:
-        public = path.with_name(PUBLIC).read_bytes()
-        verify(public, text, path.with_suffix(".sig").read_bytes())
+        verify(key.read_bytes(), text, path.with_suffix(".sig").read_bytes())
         archive = path.with_name(Path(facts.get("file", "")).name)
         with archive.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from controller.access.scope import Scope
 from controller.problems import NotFound, Problem
 from controller.readiness import projects, runs, views
 from controller.readiness.tables import ReadinessHost, ReadinessRun, ReadinessRunHost
-from controller.rollout.bundles import PUBLIC, BundleView
+from controller.rollout.bundles import BundleView
 
 KIND = "rollout"
 STATES = {"changed": "upgraded", "untouched": "as_it_was", "rolled_back": "went_back"}
@@ -76,13 +76,14 @@ def start(
     project_id: int,
     bundle: BundleView,
     manifest: Path,
+    key: Path,
     *,
     only: Iterable[str],
     wait_s: int,
     by: str,
     now: datetime,
 ) -> ReadinessRun:
-    """Queues it over the hosts, login and approval of a readiness project.
+    """Queues it over a readiness project's hosts, login and approval; ``key``: the trusted one.
 
     Raises NotFound, Problem 409, 422.
     """
@@ -95,7 +96,7 @@ def start(
         session, project, KIND, by=by, now=now, hosts=only, started_by="bundle",
         variables={
             "rollout_manifest": str(manifest),
-            "rollout_public_key": str(manifest.with_name(PUBLIC)),
+            "rollout_public_key": str(key),
             "rollout_wait_s": wait_s,
             "rollout_version": bundle.version,
         },

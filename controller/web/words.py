@@ -142,6 +142,8 @@ def action(code: str, _: Text) -> str:
         "holding.correct": _("更正归属与分配"),
         "rollout.run": _("推送采集端"),
         "cutover.run": _("执行割接"),
+        "cutover.follow": _("割接后更新登录地址"),
+        "rollout.trust": _("登记采集端签名公钥"),
         "cutover.rollback": _("退回割接"),
     }
     if code.startswith("notice."):

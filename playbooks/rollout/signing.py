@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -45,12 +47,27 @@ def sign(key: Ed25519PrivateKey, data: bytes) -> bytes:
     return key.sign(data)
 
 
-def verify(public: bytes, data: bytes, signature: bytes) -> None:
-    """Raises SignatureError."""
-    key = serialization.load_pem_public_key(public)
+def fingerprint(public: bytes) -> str:
+    """``SHA256:…`` of the key itself, to read out to each other. Raises SignatureError."""
+    raw = _read_public(public).public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw
+    )
+    return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
+
+
+def _read_public(public: bytes) -> Ed25519PublicKey:
+    try:
+        key = serialization.load_pem_public_key(public)
+    except (ValueError, UnsupportedAlgorithm):
+        raise SignatureError("not a public key in PEM: give signing.pub") from None
     if not isinstance(key, Ed25519PublicKey):
         raise SignatureError("the public key is not an Ed25519 key")
+    return key
+
+
+def verify(public: bytes, data: bytes, signature: bytes) -> None:
+    """Raises SignatureError."""
     try:
-        key.verify(signature, data)
+        _read_public(public).verify(signature, data)
     except InvalidSignature:
         raise SignatureError("the manifest's signature is not of this key") from None

@@ -10,8 +10,13 @@ import httpx
 from sqlmodel import Session
 
 from controller.readiness import projects
-from controller.readiness.tables import ReadinessApproval, ReadinessRun, ReadinessRunHost
-from controller.rollout.bundles import folder
+from controller.readiness.tables import (
+    ReadinessApproval,
+    ReadinessHost,
+    ReadinessRun,
+    ReadinessRunHost,
+)
+from controller.rollout import bundles
 from controller.settings import Settings
 from playbooks.rollout.signing import load_or_make_key, public_pem, sign
 
@@ -21,7 +26,9 @@ BUNDLE = "yunxun-agent-1-x86_64"
 ROLLOUT_WRITES: dict[tuple[str, str], tuple[str, Callable[[httpx.Client], httpx.Response]]] = {
     ("POST", "/api/v1/rollouts"): (
         "engineer",
-        lambda c: c.post("/api/v1/rollouts", json={"bundle": BUNDLE, "project": 1}),
+        lambda c: c.post(
+            "/api/v1/rollouts", json={"bundle": BUNDLE, "project": 1, "hosts": ["roll-A"]}
+        ),
     ),
 }
 
@@ -43,9 +50,11 @@ def furnish_rollouts(session: Session, settings: Settings, now: datetime) -> Non
                 run_id=ROLLOUTS[code], host_id=host.id or 0, state="ok", found="changed"
             )
         )
+    # One that no other write is at.
+    session.add(ReadinessHost(project_id=1, name="roll-A", address="10.9.9.11"))
     session.add(ReadinessApproval(project_id=1, decision="approved", by="li", at=now))
     session.flush()
-    place = folder(settings)
+    place = bundles.folder(settings)
     place.mkdir(parents=True)
     archive = b"an archive"
     (place / f"{BUNDLE}.tar.gz").write_bytes(archive)
@@ -53,4 +62,4 @@ def furnish_rollouts(session: Session, settings: Settings, now: datetime) -> Non
     (place / f"{BUNDLE}.manifest").write_text(manifest)
     key = load_or_make_key(settings.data / "signing.pem")
     (place / f"{BUNDLE}.sig").write_bytes(sign(key, manifest.encode()))
-    (place / "signing.pub").write_bytes(public_pem(key))
+    bundles.trust(settings, public_pem(key))

@@ -60,6 +60,8 @@ class RolloutsPage(render.Context):
     logins: list[tuple[int, str]]
     """Readiness projects whose hosts and login can be used."""
     folder: str
+    signer: str
+    """Fingerprint of the key whose bundles are taken; "" for none yet."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def rollouts_page(view: RolloutPageView) -> Response:
         ready=bundles.list_bundles(view.runtime.settings) if manager else [],
         logins=logins,
         folder=str(bundles.folder(view.runtime.settings)) if manager else "",
+        signer=bundles.signer(view.runtime.settings) if manager else "",
     )
     crumbs = (Crumb(_("采集端"), "/agents"), Crumb(_("推送采集端")))
     return view.page(context, active="agents", crumbs=crumbs)

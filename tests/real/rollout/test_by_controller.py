@@ -65,12 +65,14 @@ def test_a_bundle_in_the_folder_reaches_the_hosts_of_an_approved_project(
             become="", by="wang", now=now,
         )  # fmt: skip
         projects.decide(session, project, "approved", "", "li", now)
+    key = bundles.trusted(runtime.settings)
+    bundles.trust(runtime.settings, made.manifest.with_name("signing.pub").read_bytes())
     bundle, manifest = bundles.find(runtime.settings, made.manifest.stem)
     assert bundle.why == ""
     with runtime.database.write() as session:
         number = (
             rollouts.start(
-                session, CITY, 1, bundle, manifest, only=[], wait_s=60, by="wang", now=now
+                session, CITY, 1, bundle, manifest, key, only=[], wait_s=60, by="wang", now=now
             ).id
             or 0
         )
@@ -89,4 +91,4 @@ def test_a_bundle_in_the_folder_reaches_the_hosts_of_an_approved_project(
     forged.write_text(forged.read_text().replace("format=1", "format=2"))
     bundle, manifest = bundles.find(runtime.settings, "x")
     with runtime.database.write() as session, pytest.raises(Problem, match="signature"):
-        rollouts.start(session, CITY, 1, bundle, manifest, only=[], wait_s=60, by="w", now=now)
+        rollouts.start(session, CITY, 1, bundle, manifest, key, only=[], wait_s=60, by="w", now=now)

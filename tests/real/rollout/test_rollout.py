@@ -80,7 +80,9 @@ def deploy(
 ) -> subprocess.CompletedProcess[str]:
     """Rolls ``manifest`` out to all; to the host ``forged`` its own, where there is one."""
     text = net.inventory().read_text()
-    text = text.replace("  vars:\n", f"  vars:\n    rollout_manifest: {manifest}\n")
+    key = manifest.with_name("signing.pub")
+    bundle = f"    rollout_manifest: {manifest}\n    rollout_public_key: {key}\n"
+    text = text.replace("  vars:\n", f"  vars:\n{bundle}")
     if forged is not None:
         text = text.replace("    forged:\n", f"    forged:\n      rollout_manifest: {forged}\n")
     inventory, extra = net.folder / "rollout.yml", net.folder / "extra.json"
