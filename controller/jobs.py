@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from controller.access import sessions, tokens, users
+from controller.cutover.follow import follow
 from controller.forecasts import compute as forecasts
 from controller.idle import nightly
 from controller.ingest import tasks as agent_tasks
@@ -152,7 +153,7 @@ def _expire_tasks(runtime: Runtime) -> None:
 
 
 def _carry_out_runs(runtime: Runtime) -> None:
-    dispatch.tick(runtime)
+    dispatch.tick(runtime, follow)
 
 
 def _tend_readiness(runtime: Runtime) -> None:

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from controller import logs
+from controller.cutover.follow import follow
 from controller.prepare import close_runtime, open_runtime
 from controller.readiness.carry_out import RunProcess
 from controller.settings import load
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logs.setup("readiness")
     runtime = open_runtime(load(options.config, {}))
-    process = RunProcess(runtime, options.run)
+    process = RunProcess(runtime, options.run, follow)
 
     def end(*_: object) -> None:
         # The worker is gone or asks us to go. Ansible is ended by the runner's next look; should

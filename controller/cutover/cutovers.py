@@ -19,6 +19,7 @@ from controller.access.scope import Scope
 from controller.cutover.model import CutoverDetail, CutoverHost, CutoverView, StageView
 from controller.moves import plans
 from controller.moves.plan_hosts import playbook_plan
+from controller.moves.tables import MoveProject
 from controller.problems import NotFound, Problem
 from controller.readiness import projects, runs, views
 from controller.readiness.projects import WantedHost
@@ -28,6 +29,7 @@ from controller.readiness.tables import (
     ReadinessRun,
     ReadinessRunHost,
 )
+from playbooks.cutover.plan import PlanError, read_hosts
 
 KINDS = ("cutover", "rollback")
 OVER = ("confirmed", "rolled_back", "untouched", "rollback_unverified", "needs_hands")
@@ -56,6 +58,8 @@ def start(
     project = projects.find(session, scope, project_id)
     if why := plans.runnable(plan, now):
         raise Problem(409, "not to be carried out", why)
+    if session.get_one(MoveProject, plan.project_id).state == "cancelled":
+        raise Problem(409, "not to be carried out", "the move of this plan was cancelled")
     chosen = playbook_plan(plan.hosts, wave)["cutover_hosts"]
     if not chosen:
         raise Problem(404, "no such wave", f"plan {plan_id} has waves 1 to {len(plan.waves)}")
@@ -65,6 +69,7 @@ def start(
     if wanted:
         chosen = {it: chosen[it] for it in wanted}
     _check_times(deadline_s, verify_s)
+    _check_whole(chosen)
     _known_to(session, scope, project, chosen, now)
     tries = session.scalar(
         select(func.count())
@@ -139,6 +144,14 @@ def board(session: Session, scope: Scope, run_id: int, now: datetime) -> Cutover
     """Raises NotFound."""
     run, _ = find(session, scope, run_id)
     return board_of(session, run, now)
+
+
+def move_of(session: Session, scope: Scope, plan_id: int) -> str:
+    """Code of the move that a plan belongs to; "" where there is none within the scope."""
+    try:
+        return plans.project_code(session, plans.find_plan(session, scope, plan_id))
+    except NotFound:
+        return ""
 
 
 def board_of(session: Session, run: ReadinessRun, now: datetime) -> CutoverDetail:
@@ -224,6 +237,15 @@ def _check_times(deadline_s: int, verify_s: int) -> None:
         )  # fmt: skip
 
 
+def _check_whole(chosen: Mapping[str, Any]) -> None:
+    """As the playbooks check it: a host is given its own part only, so that here is where one
+    address planned for two is seen."""
+    try:
+        read_hosts(chosen)
+    except PlanError as error:
+        raise Problem(422, "bad plan", str(error)[:2000]) from None
+
+
 def _variables(
     chosen: Mapping[str, Any], name: str, deadline_s: int, verify_s: int
 ) -> dict[str, Any]:
@@ -242,18 +264,18 @@ def _known_to(
     chosen: Mapping[str, Mapping[str, Any]],
     now: datetime,
 ) -> None:
-    """Hosts of the plan that the project lacks are added with their present address; one that
-    has another address there is refused: it would be somebody else."""
+    """Hosts of the plan that the project lacks are added with their present address; one that has
+    neither that nor its new address there is refused: it would be somebody else."""
     known = {it.name: it for it in projects.hosts(session, project.id or 0, retired=True)}
     missing = []
     for name, plan in chosen.items():
-        old = str(plan.get("old_address", "")).split("/", maxsplit=1)[0]
+        old, new = (str(plan.get(it, "")).partition("/")[0] for it in ("old_address", "address"))
         host = known.get(name)
         if host is None or host.retired is not None or not host.address:
             if not old:
                 raise Problem(422, "bad host", f"{name}: no address to log in to is known")
             missing.append(WantedHost(name=name, address=old, unit=str(plan.get("unit", ""))))
-        elif old and host.address != old:
+        elif old and host.address not in (old, new):
             raise Problem(
                 409, "address differs",
                 f"{name} is {host.address} in project {project.name} and {old} in the plan",

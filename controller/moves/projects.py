@@ -113,9 +113,17 @@ def note_event(
 
 
 def change_step(
-    session: Session, scope: Scope, code: str, step: str, given: StepIn, by: str, now: datetime
+    session: Session,
+    scope: Scope,
+    code: str,
+    step: str,
+    given: StepIn,
+    by: str,
+    now: datetime,
+    *,
+    text: str = "",
 ) -> MoveProject:
-    """Changes a step. Raises NotFound, Problem 409 where the order forbids it."""
+    """Changes a step, ``text``: why. Raises NotFound, Problem 409 where the order forbids it."""
     project = find_project(session, scope, code)
     _check_open(project)
     steps = _steps(session, [project.id or 0])[project.id or 0]
@@ -127,7 +135,7 @@ def change_step(
         refused = refuse_change(_views(steps), step, state)
         if refused:
             raise Problem(409, "not yet", f"{NAMES[step][1]}: {refused}")
-    _apply(session, project, steps[step], wanted, by, now, what="step")
+    _apply(session, project, steps[step], wanted, by, now, what="step", text=text)
     _end_when_over(session, project, by, now)
     return project
 

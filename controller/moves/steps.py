@@ -75,6 +75,14 @@ def blockers(
         found.append(
             Blocker(kind="hosts_left", zh=f"还有 {left} 台主机未割接", en=f"{left} hosts left")
         )
+    if step == "cutover" and hosts and view.state == "doing" and (view.hosts_done or 0) >= hosts:
+        found.append(
+            Blocker(
+                kind="hosts_over",
+                zh=f"{hosts} 台主机已全部割接，核对后请点“完成”",
+                en=f"all {hosts} hosts are over: look at them and say that the step is done",
+            )
+        )
     if step == "sign_off":
         since = steps["cutover"].finished
         days = (now - since).days if since else 0

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from controller.readiness import bundles, credentials, judging, private, runs, waivers
+from controller.readiness import bundles, credentials, judging, private, runs, targets, waivers
 from controller.readiness.kinds import BY_NAME, FOUND, RunKind
 from controller.readiness.play import CANCEL_FILE, Ended, Seen, play
 from controller.readiness.tables import (
@@ -44,9 +44,10 @@ class _Host:
 class RunProcess:
     """Carries out one run that waits; ``run`` returns when it is over."""
 
-    def __init__(self, runtime: Runtime, run_id: int) -> None:
+    def __init__(self, runtime: Runtime, run_id: int, after: runs.After | None = None) -> None:
         self.runtime = runtime
         self.run_id = run_id
+        self._after = after
         self.killed = threading.Event()
         self.canceled = threading.Event()
         self._over = threading.Event()
@@ -91,26 +92,19 @@ class RunProcess:
         self._conclude(run, kind, ended)
 
     def _play(self, run: ReadinessRun, kind: RunKind, folder: Path) -> Ended:
-        playbook, variables = kind.playbook, dict(run.variables)
         with self.runtime.database.read() as session:
+            playbook = kind.playbook
             if run.inspects is not None:
-                playbook = BY_NAME[session.get_one(ReadinessRun, run.inspects).kind].inspect
+                playbook = targets.kind_played(session, run).inspect
             if not playbook:
                 return Ended("successful", 0)
             project = session.get_one(ReadinessProject, run.project_id)
             opened = credentials.opened(session, self.runtime.settings, run.project_id)
             self._secrets = opened.texts
-            hosts = session.scalars(
-                select(ReadinessHost).where(
-                    col(ReadinessHost.id).in_([each.id for each in self._hosts.values()])
-                )
-            ).all()
+            ids = [each.id for each in self._hosts.values()]
+            hosts, variables = targets.targets(session, run, ids)
             inventory = private.write_inventory(
-                folder,
-                [private.Target(h.name, h.address, h.port, h.variables) for h in hosts],
-                project.connection,
-                opened,
-                project.known_hosts,
+                folder, hosts, project.connection, opened, project.known_hosts
             )
         if kind.collects:
             variables["collect_dest"] = str(folder / "out")
@@ -309,6 +303,7 @@ class RunProcess:
             run = session.get_one(ReadinessRun, self.run_id)
             if run.state == "running":
                 runs.finish(session, run, state, self.runtime.now(), error=error, totals=totals)
+                runs.follow(session, run, self.runtime.now(), self._after)
             gone = bundles.shrink(session, self.runtime.settings)
         bundles.unlink(self.runtime.settings, gone)
 

@@ -30,7 +30,7 @@ CLAIM_SECONDS = 30.0
 log = logging.getLogger("yunxun.readiness")
 
 
-def tick(runtime: Runtime) -> None:
+def tick(runtime: Runtime, after: runs.After | None = None) -> None:
     """Once a second while this worker leads."""
     now = runtime.now()
     with runtime.database.read() as session:
@@ -40,7 +40,7 @@ def tick(runtime: Runtime) -> None:
     if idle is None:
         return
     with runtime.database.write() as session:
-        dead = runs.recover(session, now)
+        dead = runs.recover(session, now, after)
         wanted = runs.next_queued(session, runtime.settings.readiness.parallel_runs)
     for each in dead:
         private.remove(Path(each))

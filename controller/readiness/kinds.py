@@ -36,6 +36,11 @@ class RunKind:
     needs: str = ""
     """What it carries out and is started by alone: ``plan``, an approved cut-over plan; ``bundle``,
     a signed agent."""
+    way_back: bool = False
+    """Whether it takes back what was approved: that needs no word of its own, at any time."""
+    by_host: str = ""
+    """The variable that holds something for each host, by name: a host is given its own part only.
+    Every task would else read the whole of it."""
 
 
 CUTOVER_STAGES = ("检查", "备份", "定时回退", "变更", "等待", "验证", "确认", "固化", "结论")
@@ -46,9 +51,9 @@ RUN_KINDS: tuple[RunKind, ...] = (
     RunKind("enable_ipv6", "enable_ipv6.yml", ("变更", "汇总"), changes=True,
             inspect="inspect_ipv6.yml"),
     RunKind("cutover", "cutover.yml", CUTOVER_STAGES, changes=True, inspect="where.yml",
-            needs="plan"),
+            needs="plan", by_host="cutover_hosts"),
     RunKind("rollback", "rollback.yml", CUTOVER_STAGES, changes=True, inspect="where.yml",
-            needs="plan"),
+            needs="plan", way_back=True, by_host="cutover_hosts"),
     RunKind("rollout", "deploy_agent.yml", ("放行", "检查", "发送", "注册", "切换", "结论"),
             changes=True, inspect="where_agent.yml", needs="bundle"),
     RunKind("inspect", "", ("查看",)),
@@ -56,3 +61,4 @@ RUN_KINDS: tuple[RunKind, ...] = (
 """Every kind; ``inspect`` plays the playbook that the inspected run's kind names."""
 
 BY_NAME = {kind.name: kind for kind in RUN_KINDS}
+CHANGING = tuple(kind.name for kind in RUN_KINDS if kind.changes)

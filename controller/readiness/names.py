@@ -18,10 +18,15 @@ ZONE = re.compile(r"[0-9A-Za-z._-]{0,15}")
 USER = re.compile(r"[A-Za-z_][0-9A-Za-z._-]{0,31}")
 VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 RESERVED = frozenset({"all", "ungrouped", "localhost", "hosts", "vars", "children"})
-OWN = ("ansible_", "yunxun_")
+STEERING = ("ansible_", "yunxun_")
 """Beginnings of variables that only we set: they decide what is run and as whom."""
+OF_PLAYBOOKS = ("cutover_", "rollout_", "collect_")
+"""Beginnings of variables that only the controller gives to its playbooks, from what was approved:
+on a host they would take the place of a role's defaults."""
 MOST_VARIABLES = 64 * 1024
-"""Bytes of JSON."""
+"""Bytes of JSON that somebody may give."""
+MOST_OWN_VARIABLES = 4 << 20
+"""Bytes of JSON of the controller's own: 500 hosts with 60 connections each take 3 MB."""
 
 
 def host_name(text: str) -> str:
@@ -62,14 +67,38 @@ def port(value: int | None) -> int | None:
     return value
 
 
-def variables(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values for playbooks: nothing in them is a template, none of them steers ansible."""
+def variables(given: Mapping[str, Any], *, ours: bool = False) -> dict[str, Any]:
+    """Plain values for playbooks: nothing in them is a template, none of them steers ansible.
+    ``ours``: they come from the controller, which may give what its playbooks work by."""
+    reserved = STEERING if ours else (*STEERING, *OF_PLAYBOOKS)
     for name in given:
-        if not VARIABLE.fullmatch(name) or name.startswith(OWN):
-            raise Problem(422, "bad variable", f"variable {name!r}: not a name that may be set")
+        if name.startswith(reserved):
+            raise Problem(
+                422, "bad variable", f"variable {name!r}: names that begin with "
+                f"{', '.join(reserved)} are the controller's own: choose another",
+            )  # fmt: skip
+        if not VARIABLE.fullmatch(name):
+            raise Problem(
+                422, "bad variable", f"variable {name!r}: a small letter, then small letters, "
+                "digits and _ (64 at most)",
+            )  # fmt: skip
     text = json.dumps(given, ensure_ascii=False)
-    if len(text.encode()) > MOST_VARIABLES:
-        raise Problem(422, "bad variable", f"variables: over {MOST_VARIABLES} bytes of JSON")
+    size, most = len(text.encode()), MOST_OWN_VARIABLES if ours else MOST_VARIABLES
+    if size > most:
+        what = "wave by wave, or fewer hosts at a time" if ours else "give less with one run"
+        raise Problem(
+            422, "too large", f"variables of {size >> 10} KB, at most {most >> 10} KB go into one "
+            f"run: {what}",
+        )  # fmt: skip
     if any(mark in text for mark in ("{{", "{%", "{#")):
         raise Problem(422, "bad variable", "variables: a template ({{, {%, {#) is not a value")
     return dict(given)
+
+
+def not_ours(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what only the controller may give: for variables kept before that was so."""
+    return {
+        name: value
+        for name, value in given.items()
+        if not name.startswith((*STEERING, *OF_PLAYBOOKS))
+    }

@@ -9,18 +9,19 @@ recover(session, now)                runs whose process is gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col
 
 from controller.problems import NotFound, Problem
-from controller.readiness import names
+from controller.readiness import allowed, credentials, names
 from controller.readiness.kinds import BY_NAME, RunKind
 from controller.readiness.tables import (
-    ReadinessApproval,
     ReadinessHost,
     ReadinessProject,
     ReadinessRun,
@@ -28,16 +29,17 @@ from controller.readiness.tables import (
 )
 from controller.store.holder import identity, is_gone
 
+UNDER_WAY, UNTIL = allowed.UNDER_WAY, allowed.UNTIL
+After = Callable[[Session, ReadinessRun, datetime], None]
+"""What follows from a run that has ended, in the transaction that ends it."""
 LONGEST_SILENCE = timedelta(minutes=5)
 """A run that has not said for so long that it is at work is dead, wherever it ran."""
 MOST_MARKERS = 50
 MOST_QUEUED = 20
 """Of one project."""
-UNDER_WAY = ("queued", "running")
-UNTIL = "yunxun_until"
-"""Among a run's variables: when the window ends that was checked as it was queued. Nobody else can
-set it: names.variables refuses such names."""
 LOST = "没有看到结束：执行进程已不在 (its process is gone, nobody saw the end)"
+
+log = logging.getLogger("yunxun.readiness")
 
 
 def enqueue(
@@ -57,7 +59,7 @@ def enqueue(
     """A run of ``kind`` over the named hosts, or all within reach. ``approved``: the caller has
     seen another approval and its window (that of a cut-over plan), which ends ``until``: a run that
     still waits then is not begun. ``started_by``: what it carries out, for kinds that need
-    something. Raises Problem 409, 422."""
+    something; their ``variables`` are the controller's own. Raises Problem 409, 422."""
     made = BY_NAME.get(kind)
     if made is None or kind == "inspect":
         raise Problem(422, "bad run", f"no kind of run {kind!r}")
@@ -66,8 +68,14 @@ def enqueue(
     if made.needs and not started_by:
         raise Problem(422, "bad run", f"{kind} is started by what it carries out: a {made.needs}")
     if made.changes and not approved:
-        _check_approved(session, project, now)
+        allowed.check_approved(session, project, now)
     chosen = _chosen(session, project, made, list(hosts))
+    given = names.variables(variables or {}, ours=bool(made.needs))
+    if made.playbook:
+        credentials.check_jump(session, project)
+    if made.changes:
+        plan = int(given.get(allowed.PLAN) or 0)
+        allowed.check_free(session, project, kind, chosen, plan)
     waiting = session.scalar(
         select(func.count())
         .select_from(ReadinessRun)
@@ -79,7 +87,7 @@ def enqueue(
     run = ReadinessRun(
         project_id=project.id or 0, kind=kind, areas=[project.kind],
         profiles=list(project.profiles if profiles is None else profiles),
-        variables=names.variables(variables or {}) | ends, by=by, queued=now,
+        variables=given | ends, by=by, queued=now,
         stages=list(made.stages),
     )  # fmt: skip
     return _add(session, run, chosen)
@@ -120,47 +128,6 @@ def _add(session: Session, run: ReadinessRun, hosts: Iterable[ReadinessHost]) ->
         session.add(ReadinessRunHost(run_id=run.id or 0, host_id=host.id or 0))
     session.flush()
     return run
-
-
-def _check_approved(session: Session, project: ReadinessProject, now: datetime) -> None:
-    """Hosts are changed only with an approval and, where there is a window, inside it."""
-    last = _last_approval(session, project.id)
-    if last is None or last.decision != "approved":
-        raise Problem(
-            409, "not approved", "this run changes hosts: have the project approved first"
-        )
-    if project.window_from and now < project.window_from:
-        raise Problem(409, "outside the window", "the project's window has not begun yet")
-    if project.window_until and now >= project.window_until:
-        raise Problem(409, "outside the window", "the project's window is over: set another")
-
-
-def _lapsed(session: Session, run: ReadinessRun, now: datetime) -> str:
-    """Why a run that waited may not begin any more; "" where it may. A worker that was away must
-    not change hosts outside of what was approved."""
-    kind = BY_NAME[run.kind]
-    if not kind.changes:
-        return ""
-    until = run.variables.get(UNTIL)
-    if until and now >= datetime.fromisoformat(until):
-        return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
-    if kind.needs == "plan":
-        return ""
-    project = session.get_one(ReadinessProject, run.project_id)
-    if project.window_until and now >= project.window_until:
-        return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
-    last = _last_approval(session, run.project_id)
-    if last is None or last.decision != "approved":
-        return "等待期间批准已撤回，未执行 (no longer approved: nothing was done)"
-    return ""
-
-
-def _last_approval(session: Session, project_id: int | None) -> ReadinessApproval | None:
-    return session.scalars(
-        select(ReadinessApproval)
-        .where(col(ReadinessApproval.project_id) == project_id)
-        .order_by(col(ReadinessApproval.id).desc())
-    ).first()
 
 
 def _chosen(
@@ -237,7 +204,7 @@ def claim(session: Session, run_id: int, folder: str, now: datetime) -> Readines
     allowed it is over: then it ends here, and no host was touched."""
     waiting = session.get(ReadinessRun, run_id)
     if waiting is not None and waiting.state == "queued":
-        why = _lapsed(session, waiting, now)
+        why = allowed.lapsed(session, waiting, now)
         if why:
             finish(session, waiting, "failed", now, error=why)
             return None
@@ -270,7 +237,7 @@ def move(
     found: str = "",
 ) -> None:
     """Notes where a host stands. A failure stays: what a rescue does later does not undo it."""
-    run = session.get_one(ReadinessRun, run_id)
+    run = session.get_one(ReadinessRun, run_id, options=[_slim()])
     row = session.get_one(ReadinessRunHost, (run_id, host_id))
     _bump(run)
     row.seq = run.seq
@@ -344,24 +311,44 @@ def _inspect(session: Session, run: ReadinessRun, now: datetime) -> None:
     session.flush()
 
 
-def recover(session: Session, now: datetime) -> list[str]:
+def follow(session: Session, run: ReadinessRun, now: datetime, after: After | None) -> None:
+    """What follows from its end; should that fail, the end itself stands."""
+    if after is None:
+        return
+    try:
+        with session.begin_nested():
+            after(session, run, now)
+    except Exception as error:
+        log.error("what follows from a run failed", extra={"run": run.id}, exc_info=error)
+
+
+def recover(session: Session, now: datetime, after: After | None = None) -> list[str]:
     """Marks runs whose process is gone as unknown; their private folders, to be taken away."""
-    rows = session.scalars(select(ReadinessRun).where(col(ReadinessRun.state) == "running")).all()
+    rows = session.scalars(
+        select(ReadinessRun).options(_slim()).where(col(ReadinessRun.state) == "running")
+    ).all()
     folders = []
     for run in rows:
         silent = run.beat is None or now - run.beat > LONGEST_SILENCE
         if is_gone(run.holder) or silent:
             folders.append(run.folder)
             finish(session, run, "unknown", now, error=LOST)
+            follow(session, run, now, after)
     return [each for each in folders if each]
 
 
 def beat(session: Session, run_id: int, now: datetime) -> bool:
     """Says that its process is at work; whether somebody asked to cancel it."""
-    run = session.get_one(ReadinessRun, run_id)
+    run = session.get_one(ReadinessRun, run_id, options=[_slim()])
     run.beat = now
     session.add(run)
     return run.cancel_at is not None
+
+
+def _slim() -> Any:
+    """Without the variables: a plan of hundreds of hosts is not read again for each event."""
+    variables: Any = ReadinessRun.variables
+    return defer(variables)
 
 
 def _bump(run: ReadinessRun) -> None:

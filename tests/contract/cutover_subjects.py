@@ -11,7 +11,7 @@ from sqlmodel import Session
 from controller.moves.plan_hosts import PLAYBOOK_FIELDS
 from controller.moves.tables import MovePlan
 from controller.readiness import projects
-from controller.readiness.tables import ReadinessRun, ReadinessRunHost
+from controller.readiness.tables import ReadinessHost, ReadinessRun, ReadinessRunHost
 
 CUTOVERS = {"A": 911, "B": 912}
 PLAN = 911
@@ -46,8 +46,10 @@ def furnish_cutovers(session: Session, now: datetime) -> None:
                 run_id=CUTOVERS[code], host_id=host.id or 0, state="ok", found="confirmed"
             )
         )
+    # One that no other write is at.
+    session.add(ReadinessHost(project_id=1, name="plan-A", address="10.9.9.10"))
     made = dict.fromkeys(PLAYBOOK_FIELDS, "") | {
-        "code": "ready-A", "interface": "eth0", "old_address": "10.9.9.9/24",
+        "code": "plan-A", "interface": "eth0", "old_address": "10.9.9.10/24",
         "address": "10.66.1.9/24", "wave": 1,
     }  # fmt: skip
     session.add(

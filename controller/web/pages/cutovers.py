@@ -84,6 +84,8 @@ class CutoverPage(render.Context):
     live: bool
     may_cancel: bool
     may_go_back: bool
+    move: str
+    """Code of the move whose step counts the hosts; "" where the plan is gone."""
 
 
 @router.get("/cutovers")
@@ -146,6 +148,7 @@ def cutover_page(run_id: int, view: CutoverPageView) -> Response:
     _ = view.text
     with view.runtime.database.read() as session:
         found = cutovers.board(session, view.scope, run_id, view.now)
+        move = cutovers.move_of(session, view.scope, found.run.plan)
     shown = _shown(view, found.run)
     under_way = found.run.state in runs.UNDER_WAY
     open_ = any(it.state in ("waiting", "running", "unknown", "armed") for it in found.items)
@@ -157,6 +160,7 @@ def cutover_page(run_id: int, view: CutoverPageView) -> Response:
         may_cancel=manager and under_way and not found.run.cancel_by,
         may_go_back=manager and not under_way and found.run.kind == "cutover"
         and found.run.started is not None,
+        move=move,
     )  # fmt: skip
     crumbs = (Crumb(_("割接"), "/cutovers"), Crumb(found.run.name))
     return view.page(context, active="moves", crumbs=crumbs)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from controller.cutover.follow import follow
 from controller.readiness.carry_out import RunProcess
 from controller.runtime import Runtime
 from controller.settings import Settings
@@ -20,5 +21,5 @@ def runtime_of(data: Path) -> Runtime:
 
 if __name__ == "__main__":
     runtime = runtime_of(Path(sys.argv[1]))
-    RunProcess(runtime, int(sys.argv[2])).run()
+    RunProcess(runtime, int(sys.argv[2]), follow).run()
     runtime.database.close()

@@ -17,10 +17,11 @@ from controller.access.scope import CITY
 from controller.cutover import cutovers
 from controller.inventory.tables import Unit, UnitVersion
 from controller.moves.plan_hosts import PLAYBOOK_FIELDS
-from controller.moves.tables import MoveNetwork, MovePlan, MoveProject
+from controller.moves.tables import STEPS, MoveNetwork, MovePlan, MoveProject, MoveStep
 from controller.problems import Problem
 from controller.readiness import credentials, projects
 from controller.readiness.projects import Wanted
+from controller.readiness.tables import ReadinessProject
 from controller.runtime import Runtime
 from controller.store.migrate import upgrade
 from tests.real.cutover.controller_child import runtime_of
@@ -62,6 +63,9 @@ def furnish(session: Session, runtime: Runtime, net: Town) -> None:
     session.flush()
     session.add(MoveProject(id=1, code="mv", name="mv", network_id=1, unit_id=1, created=now))
     session.flush()
+    for step in STEPS:
+        over = step in ("addresses", "parallel")
+        session.add(MoveStep(project_id=1, step=step, state="done" if over else "waiting"))
     bad = {"gateway6": "fd00:66::99"}
     hosts = [host_plan(net.hosts["web"]), host_plan(net.hosts["badsix"], **bad)]
     session.add(MovePlan(id=7, project_id=1, unit_id=1, file_name="地址方案.xlsx", sha256="0" * 64,
@@ -95,6 +99,15 @@ def begin(session: Session, runtime: Runtime) -> int:
     return run.id or 0
 
 
+def known(runtime: Runtime) -> tuple[dict[str, str], str, tuple[str, int | None]]:
+    """Addresses of the hosts, the keys they are known by, and the move's step."""
+    with runtime.database.read() as session:
+        hosts = {it.name: it.address for it in projects.hosts(session, 1)}
+        step = session.get_one(MoveStep, (1, "cutover"))
+        keys = session.get_one(ReadinessProject, 1).known_hosts
+        return hosts, keys, (step.state, step.hosts_done)
+
+
 @pytest.mark.timeout(400)
 def test_an_approved_plan_is_carried_out_and_each_host_says_where_it_is(
     net: Town, runtime: Runtime
@@ -123,6 +136,12 @@ def test_an_approved_plan_is_carried_out_and_each_host_says_where_it_is(
     assert f" {net.hosts['web'].new} " in net.network("web")[0]
     assert net.network("badsix") == before
 
+    old, new = (it.split("/")[0] for it in (net.hosts["web"].old, net.hosts["web"].new))
+    addresses, keys, step = known(runtime)
+    assert addresses == {"web": new, "badsix": net.hosts["badsix"].old.split("/")[0]}
+    assert step == ("doing", 1)
+    assert {line.split()[0] for line in keys.splitlines()} == {old, new, addresses["badsix"]}
+
     if not HEAVY:
         return
     with runtime.database.write() as session:
@@ -131,6 +150,8 @@ def test_an_approved_plan_is_carried_out_and_each_host_says_where_it_is(
     with runtime.database.read() as session:
         board = cutovers.board(session, CITY, back, runtime.now())
         newest, total = cutovers.list_runs(session, CITY, runtime.now(), page=1, size=10)
+    assert known(runtime)[0]["web"] == old
+    assert known(runtime)[2] == ("doing", 0)
     states = {it.host: it.state for it in board.items}
     assert states == {"web": "confirmed", "badsix": "rolled_back"}, board
     assert board.run.back_of == number

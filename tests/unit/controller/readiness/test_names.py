@@ -48,11 +48,28 @@ def test_addresses_are_written_one_way() -> None:
         {"x": "{{ lookup('pipe', 'id') }}"},
         {"x": {"y": ["{% raw %}"]}},
         {"x": "y" * names.MOST_VARIABLES},
+        {"cutover_least_deadline_s": 1},
+        {"rollout_public_key": "/tmp/mine.pub"},
+        {"collect_dest": "/etc"},
     ],
 )
 def test_variables_neither_steer_ansible_nor_hold_templates(bad: dict[str, Any]) -> None:
     with pytest.raises(Problem, match="variable"):
         names.variables(bad)
+
+
+def test_what_the_playbooks_work_by_is_the_controllers_own_and_it_may_give_it() -> None:
+    with pytest.raises(Problem, match="begin with ansible_, yunxun_, cutover_, rollout_, collect_"):
+        names.variables({"cutover_id": "x"})
+    plan = {"cutover_hosts": {"a": {"note": "y" * names.MOST_VARIABLES}}, "cutover_id": "x"}
+    assert names.variables(plan, ours=True) == plan
+    with pytest.raises(Problem, match=r"at most 4096 KB .* wave by wave"):
+        names.variables({"cutover_hosts": "y" * names.MOST_OWN_VARIABLES}, ours=True)
+    for bad in ({"ansible_user": "x"}, {"yunxun_until": "x"}, {"x": "{{ y }}"}):
+        with pytest.raises(Problem):
+            names.variables(bad, ours=True)
+    kept_before = {"enable_ipv6_address": "fd00::1/64", "cutover_out_of_band": True}
+    assert names.not_ours(kept_before) == {"enable_ipv6_address": "fd00::1/64"}
 
 
 def test_lines_of_hosts_are_read_with_ports_systems_and_units() -> None:

@@ -23,7 +23,12 @@ from controller.readiness import (
     waivers,
 )
 from controller.readiness.projects import Wanted, WantedHost
-from controller.readiness.tables import ReadinessBundle, ReadinessCredential, ReadinessRunHost
+from controller.readiness.tables import (
+    ReadinessBundle,
+    ReadinessCredential,
+    ReadinessRun,
+    ReadinessRunHost,
+)
 from controller.runtime import Runtime
 from playbooks.judge.bundle import BundleError, parse_bundle
 from playbooks.judge.results import Evidence, Judgement, Result, Severity, Status
@@ -198,20 +203,21 @@ def test_a_change_that_waited_past_what_allowed_it_is_not_begun(desk: Desk) -> N
         projects.change(session, CITY, project, Wanted(window=(NOW, end)), NOW)
         plan: dict[str, Any] = {"by": "wang", "now": NOW, "approved": True, "started_by": "plan",
                                 "hosts": ["a"]}  # fmt: skip
-        waiting = [
-            runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW),
-            runs.enqueue(session, project, "cutover", until=end, **plan),
-        ]
-        assert runs.claim(session, waiting.pop().id or 0, "", end - timedelta(minutes=1))
-        waiting.append(runs.enqueue(session, project, "cutover", until=end, **plan))
-        for run in waiting:
-            assert runs.claim(session, run.id or 0, "", end) is None
+
+        def begun(run: ReadinessRun) -> bool:
+            taken = runs.claim(session, run.id or 0, "", end)
             ended = runs.find(session, run.id or 0)
-            assert (ended.state, ended.started, ended.inspected) == ("failed", None, "")
-            assert "window ended" in ended.error
+            if taken is None:
+                assert (ended.state, ended.started, ended.inspected) == ("failed", None, "")
+                assert "window ended" in ended.error
+            return taken is not None
+
+        assert not begun(runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW))
+        assert not begun(runs.enqueue(session, project, "cutover", until=end, **plan))
         # Going back is no change of its own: no window holds it up.
         back = runs.enqueue(session, project, "rollback", **plan)
-        assert runs.claim(session, back.id or 0, "", end)
+        assert begun(back)
+        runs.finish(session, back, "done", NOW)
         projects.change(session, CITY, project, Wanted(window=(None, None)), NOW)
         last = runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW)
         projects.decide(session, project, "refused", "", "li", NOW)
@@ -328,6 +334,30 @@ def test_a_bundle_that_is_refused_leaves_no_file(desk: Desk) -> None:
         uploads.take_in(runtime, mine, desk.project_id, bundle("b"), by)
     left = [each.name for each in bundles.folder_of(desk.settings).rglob("*.z")]
     assert left == [f"{kept.sha256}.json.z"]
+
+
+def test_a_password_and_a_jump_host_are_refused_together_before_any_run(desk: Desk) -> None:
+    jump, none = Wanted(connection={"jump_host": "10.9.9.9"}), Wanted(connection={})
+    with desk.database.write() as session:
+
+        def keep_password() -> None:
+            credentials.keep(
+                session, desk.settings, desk.project_id, key="", password="Canary-11", become="",
+                by="wang", now=NOW,
+            )  # fmt: skip
+
+        project = desk.project(session)
+        projects.change(session, CITY, project, jump, NOW)
+        with pytest.raises(Problem, match=r"10\.9\.9\.9 cannot be passed with a password"):
+            keep_password()
+        projects.change(session, CITY, project, none, NOW)
+        keep_password()
+        with pytest.raises(Problem, match="private key"):
+            projects.change(session, CITY, project, jump, NOW)
+        # As one that was kept before this was so.
+        project.connection = {"jump_host": "10.9.9.9"}
+        with pytest.raises(Problem, match="private key"):
+            runs.enqueue(session, project, "check", by="wang", now=NOW)
 
 
 def test_a_credential_is_sealed_and_opens_in_its_own_row_only(desk: Desk) -> None:

@@ -1,0 +1,155 @@
+"""What follows from a cut-over: addresses of hosts, keys known by them, and the move's step."""
+
+from __future__ import annotations
+
+import pytest
+from sqlmodel import Session, col, select
+
+from controller.access.scope import CITY
+from controller.access.tables import AuditEntry
+from controller.cutover import cutovers
+from controller.cutover.follow import follow
+from controller.moves import projects as moves
+from controller.moves.model import ProjectDetail, StepIn
+from controller.readiness import projects, runs
+from controller.readiness.projects import WantedHost
+from controller.readiness.tables import ReadinessRun
+from tests.unit.controller.cutover.conftest import approve, furnish_move, host_plan, start
+from tests.unit.controller.readiness.conftest import NOW, Desk
+
+KEY = "ssh-ed25519 AAAAC3Nza"
+
+
+def furnish(session: Session, desk: Desk) -> None:
+    furnish_move(session)
+    for step in ("addresses", "parallel"):
+        moves.change_step(session, CITY, "mv", step, StepIn(state="done"), "ops", NOW)
+    approve(session, 7, [host_plan("a", 1), host_plan("c", 3)])
+    project = desk.project(session)
+    hosts = [WantedHost(name="c", address="10.0.0.3")]
+    projects.set_hosts(session, CITY, project, hosts, NOW)
+    projects.decide(session, project, "approved", "", "li", NOW)
+    project.known_hosts = f"10.0.0.1 {KEY}1\n10.0.0.3 {KEY}3\n10.66.1.1 {KEY}-of-another\n"
+
+
+def ended(session: Session, desk: Desk, run: ReadinessRun, state: str, **found: str) -> None:
+    """Its process takes it, the hosts say this, and it ends."""
+    assert runs.claim(session, run.id or 0, "", NOW)
+    told(session, desk, run, **found)
+    runs.finish(session, run, state, NOW)
+    runs.follow(session, run, NOW, follow)
+
+
+def told(session: Session, desk: Desk, run: ReadinessRun, **found: str) -> None:
+    for name, said in found.items():
+        host = desk.host(session, name).id or 0
+        word, _, stage = said.partition(" ")
+        marker = {"stage": stage, "ok": "yes"} if stage else None
+        runs.move(session, run.id or 0, host, NOW, state="ok", found=word, marker=marker)
+
+
+def move(session: Session) -> ProjectDetail:
+    return moves.project_detail(session, CITY, "mv", NOW)
+
+
+def counted(session: Session) -> tuple[str, int | None]:
+    step = {it.step: it for it in move(session).steps}["cutover"]
+    return step.state, step.hosts_done
+
+
+def addresses(session: Session, desk: Desk) -> list[str]:
+    return [desk.host(session, name).address for name in ("a", "c")]
+
+
+def test_a_confirmed_host_is_known_by_its_new_address_and_counted(desk: Desk) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        run = start(session, desk)
+        ended(session, desk, run, "failed", a="confirmed", c="rolled_back")
+        assert addresses(session, desk) == ["10.66.1.1", "10.0.0.3"]
+        assert counted(session) == ("doing", 1)
+        assert desk.project(session).known_hosts == (
+            f"10.0.0.1 {KEY}1\n10.0.0.3 {KEY}3\n10.66.1.1 {KEY}1\n"
+        )
+        # The machine is the one that was approved.
+        assert projects.approvals(session, desk.project_id)[0].decision == "approved"
+        event = move(session).events[0]
+        assert (event.what, event.changes["hosts_done"]) == ("step", [None, 1])
+        assert event.text == f"plan-7.1（运行 {run.id}）割接确认：a"
+        row = session.scalars(
+            select(AuditEntry).where(col(AuditEntry.action) == "cutover.follow")
+        ).one()
+        assert (row.actor, row.detail) == ("wang", {"addresses": {"a": ["10.0.0.1", "10.66.1.1"]}})
+
+        # The rest of the plan: the one that is over is not in the way, and not counted again.
+        again = start(session, desk)
+        ended(session, desk, again, "done", a="confirmed", c="confirmed")
+        assert addresses(session, desk) == ["10.66.1.1", "10.66.1.3"]
+        assert counted(session) == ("doing", 2)
+        (blocker,) = move(session).blockers
+        assert blocker.kind == "hosts_over"
+
+
+def test_what_went_back_in_reverse_is_known_by_its_old_address_and_no_longer_counted(
+    desk: Desk,
+) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        run = start(session, desk)
+        ended(session, desk, run, "done", a="confirmed", c="confirmed")
+        back = cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+        # c was looked at, and its way back was cut off before it was confirmed.
+        ended(session, desk, back, "failed", a="confirmed confirm", c="confirmed where")
+        assert addresses(session, desk) == ["10.0.0.1", "10.66.1.3"]
+        assert counted(session) == ("doing", 1)
+        assert "退回原地址：a" in move(session).events[0].text
+
+
+def test_a_look_after_a_run_that_died_counts_what_the_run_did_not(desk: Desk) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        run = start(session, desk)
+        assert runs.claim(session, run.id or 0, "", NOW)
+        told(session, desk, run, a="confirmed")
+        run.holder, run.beat = "elsewhere/x/y/1/2", NOW - runs.LONGEST_SILENCE * 2
+        runs.recover(session, NOW, follow)
+        assert counted(session) == ("doing", 1)
+        look = session.scalars(
+            select(ReadinessRun).where(col(ReadinessRun.inspects) == run.id)
+        ).one()
+        ended(session, desk, look, "done", a="confirmed", c="confirmed")
+        assert counted(session) == ("doing", 2)
+        assert addresses(session, desk) == ["10.66.1.1", "10.66.1.3"]
+
+
+def test_what_was_entered_by_hand_stays_and_an_earlier_step_is_not_passed_over(
+    desk: Desk,
+) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        moves.change_step(session, CITY, "mv", "parallel", StepIn(state="doing"), "ops", NOW)
+        given = StepIn(hosts_done=5)
+        moves.change_step(session, CITY, "mv", "cutover", given, "ops", NOW)
+        ended(session, desk, start(session, desk), "done", a="confirmed", c="confirmed")
+        assert counted(session) == ("waiting", 7)
+
+
+def test_should_what_follows_fail_the_end_of_the_run_stands(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        run = start(session, desk)
+        assert runs.claim(session, run.id or 0, "", NOW)
+        told(session, desk, run, a="confirmed")
+        runs.finish(session, run, "done", NOW)
+
+        def broken(session: Session, run: ReadinessRun, *_: object) -> None:
+            run.error = "half done"
+            session.flush()
+            raise RuntimeError("no")
+
+        runs.follow(session, run, NOW, broken)
+        session.refresh(run)
+        assert (run.state, run.error) == ("done", "")
+        assert "what follows" in caplog.text
