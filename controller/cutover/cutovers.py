@@ -193,6 +193,8 @@ def _host(
     first, last = rows[0], next((it for it in reversed(rows) if it.found), rows[0])
     markers = [mark for row in rows for mark in row.markers]
     state = last.found or {"waiting": "waiting", "running": "running"}.get(first.state, "unknown")
+    if not last.found and run.started is None and run.state not in runs.UNDER_WAY:
+        state = "untouched"  # it never began
     if state == "unknown" and first.state == "failed" and run.state in runs.UNDER_WAY:
         state = "running"  # going back; what became of it is still to be read
     deadline = next((mark["deadline_at"] for mark in markers if mark.get("deadline_at")), "")

@@ -269,8 +269,8 @@ def finish(
     error: str = "",
     totals: Mapping[str, Any] | None = None,
 ) -> None:
-    """Its end. Hosts that nobody saw the end of are ``unknown``; a run of a kind that changes
-    hosts and did not end as it should is inspected."""
+    """Its end. Hosts that nobody saw the end of are ``unknown``, unless it never began; a run of a
+    kind that changes hosts and did not end as it should is inspected."""
     run.state, run.finished, run.beat, run.error = state, now, now, error[:1000]
     if totals is not None:
         run.totals = dict(totals)
@@ -283,7 +283,7 @@ def finish(
             col(ReadinessRunHost.run_id) == run.id,
             col(ReadinessRunHost.state).in_(("waiting", "running")),
         )
-        .values(state="unknown" if state != "canceled" else "waiting", seq=run.seq)
+        .values(state="unknown" if state != "canceled" and run.started else "waiting", seq=run.seq)
     )
     session.flush()
     if state in ("unknown", "canceled", "failed") and run.started is not None:

@@ -163,6 +163,8 @@ def _host(name: str, rows: list[ReadinessRunHost], run: ReadinessRun) -> Rollout
     state = STATES.get(last.found, last.found)
     if not state:
         state = first.state if first.state in ("waiting", "running") else "unknown"
+        if run.started is None and run.state not in runs.UNDER_WAY:
+            state = "as_it_was"  # it never began
         if state == "unknown" and run.state in runs.UNDER_WAY:
             state = "running"
     markers: list[dict[str, Any]] = [mark for row in rows for mark in row.markers]

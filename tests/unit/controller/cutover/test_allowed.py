@@ -41,6 +41,8 @@ def test_a_plan_that_no_longer_stands_is_not_carried_out_though_it_was_queued(
             moves.cancel_project(session, CITY, "mv", "", "li", NOW)
         assert runs.claim(session, run.id or 0, "", NOW) is None
         assert (run.state, run.started, run.inspected) == ("failed", None, "")
+        board = cutovers.board_of(session, run, NOW)
+        assert [host.state for host in board.items] == ["untouched"]
         assert ("cancelled" if how == "cancelled" else "plan 7 is withdrawn") in run.error
         if how == "cancelled":
             with pytest.raises(Problem, match="was cancelled"):
