@@ -14,6 +14,7 @@ import numpy as np
 
 from collectors.catalog import Table
 from controller.ingest.decode import Array, Layout
+from controller.ingest.measured import Measured
 from controller.store.samples import Dictionary
 
 UNSET_CLOCK_MS = 946_684_800_000
@@ -39,9 +40,9 @@ class Part(NamedTuple):
     resource: int
     source: str
     version: int
-    words: tuple[int, ...] | None = None
-    """Of a poller's batch: the resource of each word of its dictionary ``resource``; 0 is none
-    that it may write."""
+    words: tuple[Measured, ...] | None = None
+    """Of a poller's batch: what each word of its dictionary ``resource`` names, and for what
+    times its sender may write it; resource 0 is none."""
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Block:
     future: dict[int, Aside] = field(default_factory=dict)
     unset: dict[int, Aside] = field(default_factory=dict)
     foreign: dict[int, Aside] = field(default_factory=dict)
-    """Rows of resources that the sender may not write."""
+    """Rows of resources that the sender may not write, or not at their time."""
     newest_ms: dict[int, int] = field(default_factory=dict)
     """End of the newest row that was taken."""
 
@@ -109,7 +110,7 @@ def _read(
     time = columns["time"]
     taken = (time >= UNSET_CLOCK_MS) & (time <= latest_ms)
     chosen = [parts[i] for i in indices]
-    resource = _resources(chosen, columns.get("resource"), rows)
+    resource = _resources(chosen, columns.get("resource"), time)
     taken &= resource > 0
     everything = bool(taken.all())
     if not everything:
@@ -136,14 +137,23 @@ def _read(
     return piece
 
 
-def _resources(chosen: list[Part], codes: Array | None, rows: int) -> Array:
-    """The resource of each row, shape (batches, rows); 0 where the sender may not write it."""
-    found = np.empty((len(chosen), rows), dtype="<u4")
+def _resources(chosen: list[Part], codes: Array | None, time: Array) -> Array:
+    """The resource of each row, shape (batches, rows); 0 where the sender may not write it, or
+    not at the row's time."""
+    found = np.empty(time.shape, dtype="<u4")
     for at, part in enumerate(chosen):
         if part.words is None or codes is None:
             found[at] = part.resource
-        else:
-            found[at] = np.array(part.words or (0,), dtype="<u4")[codes[at]]
+            continue
+        words = np.array([word.resource for word in part.words] or [0], dtype="<u4")
+        found[at] = words[codes[at]]
+        most = max((len(word.spans) for word in part.words), default=0)
+        inside = np.zeros(time.shape[1], dtype=bool)
+        for number in range(most):  # seldom more than one: a device that came back
+            spans = [word.spans[number : number + 1] or ((1, 0),) for word in part.words]
+            bounds = np.array([span[0] for span in spans], dtype="<i8")[codes[at]]
+            inside |= (time[at] >= bounds[:, 0]) & (time[at] < bounds[:, 1])
+        found[at][~inside] = 0
     return found
 
 

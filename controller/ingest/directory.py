@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 
 from collectors.records import BatchId
 from controller.ingest.acknowledgements import Ledger
+from controller.ingest.measured import Measured
 from controller.ingest.tables import Agent
 from controller.inventory.tables import Resource
 
@@ -42,8 +43,8 @@ class Known:
     assigned: str = ""
     """Version of what it is to fetch."""
     roles: frozenset[str] = frozenset()
-    measures: dict[str, int] = field(default_factory=dict)
-    """Of a poller: code to id of the resources besides its own host whose rows it sends."""
+    measures: dict[str, Measured] = field(default_factory=dict)
+    """Of a poller: by code the resources besides its own host whose rows it sends."""
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     """By epoch, the spool that came first, first."""
     allowance: float = -1.0
@@ -171,7 +172,7 @@ class Directory:
         known.assigned, known.roles = row.assigned, frozenset(row.roles.split())
         return known
 
-    def learn_measured(self, measured: dict[str, dict[str, int]]) -> None:
+    def learn_measured(self, measured: dict[str, dict[str, Measured]]) -> None:
         """Takes in which agents send rows of which further resources."""
         for known in self._agents.values():
             known.measures = measured.get(known.id, {})

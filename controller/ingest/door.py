@@ -32,6 +32,7 @@ from controller.ingest.decode import Layout, Opened, Opener
 from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
 from controller.ingest.documents import Delivery, DocumentCommit, DocumentKind, kinds_of
 from controller.ingest.group_commit import GroupCommit, Outcome, try_later
+from controller.ingest.measured import EVER, NOBODYS, Measured
 from controller.ingest.request import Answer, Body, agreed, refusal
 from controller.ingest.tables import AgentEpoch, SetAside
 from controller.problems import Problem
@@ -58,13 +59,13 @@ REFUSED_STATES = {
 }
 
 
-Measured = Callable[[Session], dict[str, dict[str, int]]]
-"""Agent to (code to id) of the resources besides its own host whose rows it sends."""
+MeasuredBy = Callable[[Session, datetime], dict[str, dict[str, Measured]]]
+"""(session, now) to agent to code of the resources besides its own host whose rows it sends."""
 
 
-def nothing_measured(session: Session) -> dict[str, dict[str, int]]:
+def nothing_measured(session: Session, now: datetime) -> dict[str, dict[str, Measured]]:
     """Every agent measures its own host only."""
-    del session
+    del session, now
     return {}
 
 
@@ -83,7 +84,7 @@ class Door:
         self,
         runtime: Runtime,
         kinds: tuple[DocumentKind, ...] = (),
-        measured: Measured = nothing_measured,
+        measured: MeasuredBy = nothing_measured,
     ) -> None:
         """``kinds``: the documents that capabilities above ingest take in; ``measured``: whose
         rows besides their own agents send."""
@@ -178,9 +179,9 @@ class Door:
         with self._runtime.database.read() as session:
             return read_rows(session, agent)
 
-    def _read_measured(self) -> dict[str, dict[str, int]]:
+    def _read_measured(self) -> dict[str, dict[str, Measured]]:
         with self._runtime.database.read() as session:
-            return self._measured(session)
+            return self._measured(session, self._runtime.now())
 
     async def reload(self) -> None:
         """Takes in what the register says now: approvals, revocations, new agents."""
@@ -353,9 +354,9 @@ class Door:
 
     def _judge(
         self, known: Known, opened: Opened
-    ) -> tuple[tuple[str, ...], tuple[int, ...] | None]:
-        """The columns to set aside; of a poller's batch, the resource of each word, 0 for one that
-        it may not write. Raises Problem for a batch that cannot be taken."""
+    ) -> tuple[tuple[str, ...], tuple[Measured, ...] | None]:
+        """The columns to set aside; of a poller's batch, what each word names and when it was the
+        sender's. Raises Problem for a batch that cannot be taken."""
         verdict: Verdict | None = opened.layout.verdicts.get(opened.table)
         if verdict is None:
             verdict = opened.layout.verdicts[opened.table] = judge(opened.table, opened.layout)
@@ -368,11 +369,12 @@ class Door:
                 422, "bad batch", f"rows of {opened.table} come from agents with role poller only"
             )
         words = opened.layout.dictionaries.get("resource")
-        if words is not None and known.measures:
+        if words is not None and (known.measures or "poller" in known.roles):
             # Not refused as a whole: a device that has just moved must not stop the others.
-            own = {"": known.resource_id, known.resource_code: known.resource_id}
+            host = Measured(known.resource_id, EVER)
+            own = {"": host, known.resource_code: host}
             return verdict.unknown, tuple(
-                own.get(word) or known.measures.get(word, 0) for word in words
+                own.get(word) or known.measures.get(word, NOBODYS) for word in words
             )
         if words is not None:
             for word in words:

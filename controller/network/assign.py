@@ -10,6 +10,7 @@ from sqlalchemy import or_, select, update
 from sqlmodel import Session, col
 
 from controller.ingest.downlink import AssignmentKind, touch
+from controller.ingest.measured import Measured
 from controller.ingest.tables import Agent
 from controller.inventory.dated import in_force
 from controller.inventory.tables import Holding, Resource
@@ -22,6 +23,13 @@ ROLE = "poller"
 DEAD_AFTER = timedelta(seconds=45)
 """A poller asks every 10 s: one that was silent so long while others were heard is dead. With the
 balance every 10 s and the next poller's own 10 s a device is polled again within two minutes."""
+BACKLOG = timedelta(days=7)
+"""So long after a device moved its former poller may bring what it measured before."""
+CLOCKS = timedelta(minutes=5)
+"""A poller's clock may be so far behind as it begins."""
+MOST_SPANS = 20
+"""Of one device and agent within the backlog: it moves seldom."""
+NEVER_MS = 1 << 62
 
 
 def give(runtime: Runtime, session: Session, agent: Agent, now: datetime) -> list[dict[str, Any]]:
@@ -64,18 +72,32 @@ def give(runtime: Runtime, session: Session, agent: Agent, now: datetime) -> lis
 SNMP_ASSIGNMENT = AssignmentKind("snmp", give, role=ROLE)
 
 
-def devices_of_agents(session: Session) -> dict[str, dict[str, int]]:
-    """Agent to (code to id) of the devices it polls or once polled: what it spooled before a
-    device moved is still to be taken."""
-    found: dict[str, dict[str, int]] = defaultdict(dict)
+def devices_of_agents(session: Session, now: datetime) -> dict[str, dict[str, Measured]]:
+    """Agent to (code to device and times) of what it polls or once polled.
+
+    What it measured and spooled before a device moved is still taken for ``BACKLOG``; of the time
+    after that, and later than that, nothing is: the device is another's.
+    """
+    oldest = now - BACKLOG
+    spans: dict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
     rows = session.execute(
-        select(col(DevicePoller.agent_id), col(Resource.code), col(Resource.id)).join(
-            Resource, col(Resource.id) == col(DevicePoller.device_id)
-        )
+        select(DevicePoller, col(Resource.code), col(Resource.id))
+        .join(Resource, col(Resource.id) == col(DevicePoller.device_id))
+        .order_by(col(DevicePoller.since))
     )
-    for agent, code, number in rows:
-        found[agent][code] = number
+    for row, code, number in rows:
+        known = spans[row.agent_id, code, number]
+        if row.until is None or row.until > oldest:
+            until = NEVER_MS if row.until is None else _ms(row.until)
+            known.append((_ms(row.since - CLOCKS), until))
+    found: dict[str, dict[str, Measured]] = defaultdict(dict)
+    for (agent, code, number), times in spans.items():
+        found[agent][code] = Measured(number, tuple(times[-MOST_SPANS:]))
     return dict(found)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def balance(runtime: Runtime) -> int:
@@ -135,7 +157,7 @@ def _wanted(session: Session, now: datetime) -> dict[int, str]:
         .outerjoin(Holding, (col(Holding.resource_id) == col(Device.id)) & in_force(Holding, now))
         .where(or_(col(Resource.retired).is_(None), col(Resource.retired) > now))
     ).all()
-    sites = _sites(session, [agent.resource_id or 0 for agent in agents], now)
+    sites = sites_of(session, [agent.resource_id or 0 for agent in agents], now)
     pollers = [
         Poller(agent.id, sites.get(agent.resource_id or 0, 0), agent.id in alive)
         for agent in agents
@@ -149,7 +171,8 @@ def _wanted(session: Session, now: datetime) -> dict[int, str]:
     return idle | spread(active, pollers)
 
 
-def _sites(session: Session, resources: list[int], now: datetime) -> dict[int, int]:
+def sites_of(session: Session, resources: list[int], now: datetime) -> dict[int, int]:
+    """Resource to the site in which it stands now, 0 for none."""
     rows = session.execute(
         select(col(Holding.resource_id), col(Holding.site_id)).where(
             in_force(Holding, now), col(Holding.resource_id).in_(sorted(resources))

@@ -72,7 +72,9 @@ def list_devices(
         return []
     names = unit_names(session, {row.Unit.id for row in rows}, at)
     counts = _port_counts(session)
-    return [DeviceView(**_values(row, names, counts)) for row in rows]
+    # As whom and by which agent gear is asked concerns those who run it, not who uses it.
+    keep = {} if scope.everything else {"credential": "", "poller": ""}
+    return [DeviceView(**_values(row, names, counts) | keep) for row in rows]
 
 
 def find_device(session: Session, scope: Scope, code: str, at: datetime) -> DeviceView:

@@ -4,7 +4,7 @@ than allowed; what answers is proposed, and a person decides."""
 from __future__ import annotations
 
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ from controller.ingest.tasks import TaskKind, create_task
 from controller.network.credentials import find as find_credential
 from controller.network.credentials import opened, sealer_of
 from controller.network.tables import Device, DeviceProposal, ScanRange, SnmpCredential
+from controller.network.told import word
 from controller.problems import NotFound, Problem
 from controller.runtime import Runtime
 
@@ -112,31 +113,52 @@ def fill(
 
 
 def finished(session: Session, task: AgentTask, now: datetime) -> None:
-    """Proposes what a scan found, unless it is known or was decided on."""
+    """Proposes what a scan found, unless it is known or was decided on.
+
+    Only what was asked for is taken: an address of the range, at the port, that answered to one of
+    the credentials. The rest is counted in the task's error.
+    """
     found = (task.result or {}).get("found")
     if not isinstance(found, list):
         return
-    network = str(task.body.get("network", ""))
+    network, asked = str(task.body.get("network", "")), task.body.get("credentials") or []
+    wanted, port = ip_network(str(task.body["range"])), int(task.body.get("port") or 161)
     names = dict(session.execute(select(col(SnmpCredential.name), col(SnmpCredential.id))).all())
+    strange = 0
     for each in found[:MOST_PROPOSALS]:
-        if not isinstance(each, dict) or not isinstance(each.get("address"), str):
+        address = _within(wanted, port, each)
+        if address is None:
+            strange += 1
             continue
-        port = each.get("port") if isinstance(each.get("port"), int) else 161
-        key = {"network": network, "address": each["address"][:64], "port": port}
+        key: dict[str, Any] = {"network": network, "address": address, "port": port}
         if session.execute(select(col(Device.id)).filter_by(**key)).first():
             continue
         row = session.execute(select(DeviceProposal).filter_by(**key)).scalar()
         row = row or DeviceProposal(**key, found=now)
         row.found, row.agent_id = now, task.agent_id
-        row.credential_id = names.get(str(each.get("credential")))
+        told = str(each.get("credential"))
+        row.credential_id = names.get(told) if told in asked else None
         for name, most in (
             ("sys_object_id", 128), ("sys_name", 200), ("sys_descr", 500), ("vendor", 64),
             ("profile", 40),
         ):  # fmt: skip
-            value = each.get(name)
-            setattr(row, name, str(value)[:most] if isinstance(value, str) else "")
+            setattr(row, name, word(each, name, most))
         session.add(row)
+    if strange:
+        task.error = f"{strange} answers outside the range that was asked for were not taken"
+        session.add(task)
     session.flush()
+
+
+def _within(wanted: Network, port: int, each: Any) -> str | None:
+    """The address in canonical form, if it is one of the range; None for what was not asked."""
+    if not isinstance(each, dict) or each.get("port", 161) != port:
+        return None
+    try:
+        address = ip_address(str(each.get("address")))
+    except ValueError:
+        return None
+    return str(address) if address.version == wanted.version and address in wanted else None
 
 
 SCAN_TASK = TaskKind("snmp_scan", role="poller", fill=fill, finished=finished)

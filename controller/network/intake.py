@@ -3,7 +3,7 @@
 ``device_facts``: ``{"device": code, "poll": {…}}``, the object of ``yunxun-agent poll --format
 json`` within bounds, each port with the ``instance`` of its samples.
 ``device_state``: ``{"device": code, "up": bool, "error": text, "ports": [[key, oper, admin]]}``;
-the key is the instance.
+the key is the instance; with ``"sensors": [{…}]`` where one of them changed.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ MOST_CHANGES = 20
 
 def take_facts(session: Session, agent: Agent, document: Document, now: datetime) -> None:
     """A whole poll of a device. Raises ValueError."""
-    device = _device(session, agent, document.body)
     at = _at(document, now)
-    if device.facts_at is not None and at < device.facts_at:
+    device = _device(session, agent, document.body, at)
+    if device is None or (device.facts_at is not None and at < device.facts_at):
         return  # from the backlog: what came later stands
     poll = document.body.get("poll")
     if not isinstance(poll, dict):
@@ -64,11 +64,13 @@ def take_facts(session: Session, agent: Agent, document: Document, now: datetime
 
 def take_state(session: Session, agent: Agent, document: Document, now: datetime) -> None:
     """A device or its ports went up or down. Raises ValueError."""
-    device = _device(session, agent, document.body)
-    at = _at(document, now)
     up = document.body.get("up")
     if not isinstance(up, bool):
         raise ValueError("up is not a boolean")
+    at = _at(document, now)
+    device = _device(session, agent, document.body, at)
+    if device is None:
+        return
     if device.state_since is None or at >= device.state_since:
         _set_state(device, "up" if up else "down", at)
         device.error = "" if up else word(document.body, "error", 300)
@@ -78,29 +80,36 @@ def take_state(session: Session, agent: Agent, document: Document, now: datetime
     told = document.body.get("ports")
     if isinstance(told, list) and told:
         _port_states(session, device.id, told[:MOST_ROWS], at)
+    if "sensors" in document.body:
+        _keep_sensors(device, _rows(document.body, "sensors"), at)
 
 
 DEVICE_FACTS = DocumentKind("device_facts", take_facts, MOST_FACTS_BYTES)
 DEVICE_STATE = DocumentKind("device_state", take_state, MOST_STATE_BYTES)
 
 
-def _device(session: Session, agent: Agent, body: dict[str, Any]) -> Device:
+def _device(session: Session, agent: Agent, body: dict[str, Any], at: datetime) -> Device | None:
+    """The device, if the agent polls it; None for what a former poller told while it did.
+    Raises ValueError for anybody else's."""
     device: Device | None = session.execute(
         select(Device)
         .join(Resource, col(Resource.id) == col(Device.id))
         .where(col(Resource.code) == str(body.get("device", ""))[:128])
     ).scalar()
-    known = (
-        device is not None
-        and session.execute(
-            select(func.count())
-            .select_from(DevicePoller)
-            .where(col(DevicePoller.device_id) == device.id, col(DevicePoller.agent_id) == agent.id)
-        ).scalar_one()
-    )
-    if device is None or not known:
+    if device is None:
         raise ValueError("a device that this agent never polled")
-    return device
+    if device.poller_id == agent.id:
+        return device
+    before = session.execute(
+        select(func.max(col(DevicePoller.until))).where(
+            col(DevicePoller.device_id) == device.id, col(DevicePoller.agent_id) == agent.id
+        )
+    ).scalar_one()
+    if before is None:
+        raise ValueError("a device that this agent never polled")
+    if at >= before:
+        raise ValueError("a device that another agent polls now")
+    return None  # told before it moved: whoever polls it now tells all of it anew
 
 
 def _keep_system(
@@ -131,6 +140,15 @@ def _keep_system(
     device.routes = routes if isinstance(routes, int) and 0 <= routes < 1 << 31 else None
     partial = poll.get("partial")
     device.partial = [str(each)[:40] for each in partial[:50]] if isinstance(partial, list) else []
+    sensors = _rows(poll, "sensors")
+    if sensors or "entPhySensorTable" not in device.partial:
+        _keep_sensors(device, sensors, at)
+
+
+def _keep_sensors(device: Device, told: list[dict[str, Any]], at: datetime) -> None:
+    if device.sensors_at is not None and at < device.sensors_at:
+        return
+    device.sensors_at = at
     device.sensors = [
         {
             "name": word(each, "name", 100),
@@ -138,7 +156,7 @@ def _keep_system(
             "value": each.get("value") if isinstance(each.get("value"), int | float) else None,
             "status": word(each, "status", 20),
         }
-        for each in _rows(poll, "sensors")[:200]
+        for each in told[:200]
     ]
 
 

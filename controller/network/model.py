@@ -14,7 +14,8 @@ class _View(BaseModel):
 
 class DeviceView(_View):
     """A device with its owner and place now, and its state. ``ports_up`` of ``ports`` that are
-    administratively up; figures (``cpu_pct`` …) are of the last ten minutes, None where unknown."""
+    administratively up; figures (``cpu_pct`` …) are of the last ten minutes, None where unknown.
+    ``credential`` and ``poller`` are told to those only who see the whole city."""
 
     id: int
     code: str

@@ -93,7 +93,8 @@ class Device(SQLModel, table=True):
     sensors: list[dict[str, Any]] = Field(
         default_factory=list, sa_column=Column(JSON, nullable=False)
     )
-    """Of the last whole poll: name, unit, value, status."""
+    """As last told: name, unit, value, status."""
+    sensors_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class DevicePoller(SQLModel, table=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ EVER = datetime(2026, 1, 1, tzinfo=UTC)
 def server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[IngestServer, list[Identity]]]:
-    """Agents 0 and 1 poll sw-1 one after the other; agent 2 polls nothing."""
+    """Agent 0 polled sw-1 until half an hour ago, agent 1 does since; agent 2 polls nothing."""
     with running_server(tmp_path_factory.mktemp("poller"), agents=3) as (started, agents):
         with started.database.write() as session:
             for number, code in ((501, "sw-1"), (502, "sw-2")):
@@ -34,8 +34,9 @@ def server(
                 session.add(Holding(resource_id=number, since=EVER, unit_id=1))
                 session.add(Device(id=number, address=f"10.0.0.{number - 500}"))
             session.flush()
-            session.add(DevicePoller(device_id=501, agent_id=agents[0].id, since=EVER, until=EVER))
-            session.add(DevicePoller(device_id=501, agent_id=agents[1].id, since=EVER))
+            moved = datetime.now(UTC) - timedelta(minutes=30)
+            session.add(DevicePoller(device_id=501, agent_id=agents[0].id, since=EVER, until=moved))
+            session.add(DevicePoller(device_id=501, agent_id=agents[1].id, since=moved))
         time.sleep(6)  # the door reads the register every five seconds
         yield started, agents
 
@@ -53,7 +54,7 @@ def send(server: IngestServer, agent: Identity, seq: int, readings: list[Reading
 def stored(server: IngestServer, where: str) -> list[tuple[int, str, str, float]]:
     found = server.samples.query(
         "SELECT resource, instance, source, port_in_bytes_s AS v FROM port FINAL "
-        f"WHERE {where} ORDER BY resource, instance, source"
+        f"WHERE {where} ORDER BY resource, instance, time, source"
     )
     names = ("resource", "instance", "source", "v")
     return list(zip(*(list(found.get(n, [])) for n in names), strict=True))
@@ -71,9 +72,14 @@ def test_rows_become_the_devices_and_foreign_ones_are_set_aside_alone(
     kept = stored(controller, "resource IN (501, 502)")
     assert [(r, i) for r, i, _, _ in kept] == [(501, "port:GE1"), (501, "port:GE2")]
     assert {source for _, _, source, _ in kept} == {f"poller:{second.id[-8:]}"}
-    # What the poller before it had spooled is taken, too, and overwrites nothing.
-    assert send(controller, first, 1, rows("sw-1", at, "GE1", value=9.0)).status == 200
-    assert len(stored(controller, "resource = 501 AND instance = 'port:GE1'")) == 2
+    # What the poller before it had spooled of its own time is taken, too, and overwrites nothing;
+    # what it says of the time after it is not, however far back the rows are sent from.
+    before = rows("sw-1", at - 3_600_000, "GE1", value=9.0)
+    reply = send(controller, first, 1, [*before, *rows("sw-1", at, "GE1", value=9.0)])
+    assert (reply.status, reply.body["set_aside"]) == (200, {"foreign_resource_rows": 1})
+    assert [value for *_, value in stored(controller, "instance = 'port:GE1'")] == [9.0, 1.0]
+    reply = send(controller, second, 2, rows("sw-1", at - 3_600_000, "GE1", value=7.0))
+    assert reply.body["set_aside"] == {"foreign_resource_rows": 1}
 
 
 def test_an_agent_that_polls_nothing_is_refused_another_resource(

@@ -17,6 +17,7 @@ from collectors import catalog, records
 from collectors.records import BatchId, Reading
 from controller.ingest.block import Block, Part, build, late_days, split_coarse
 from controller.ingest.decode import Opener
+from controller.ingest.measured import EVER, NOBODYS, Measured
 from controller.store.samples import Dictionary
 
 NAMES = tuple((metric.name, metric.type) for metric in catalog.HOST.metrics)
@@ -191,3 +192,25 @@ def test_a_row_of_many_days_is_late_for_each_of_them() -> None:
     start = int(datetime(2026, 10, 1, tzinfo=UTC).timestamp() * 1000)
     block = block_of([Reading("host", "", start, 5 * 86_400.0, {"load1": 1.0})])
     assert late_days(block.columns, NOW) == {(1, date(2026, 10, day)) for day in range(1, 6)}
+
+
+def test_a_row_is_taken_only_of_the_time_in_which_its_sender_was_to_measure() -> None:
+    """sw-1 was the sender's twice, with another's time between; sw-2 never was."""
+    opener = Opener()
+    names = tuple((metric.name, metric.type) for metric in catalog.PORT.metrics)
+    begin = NOW - 10 * MINUTE
+    readings = [
+        Reading("port", "port:a", begin + n * MINUTE, 60.0, {"port_up_pct": float(n)}, code)
+        for code in ("sw-1", "sw-2", "")
+        for n in range(8)
+    ]
+    opened = opener.open(records.encode_samples(BatchId("a", "e", 1), "port", names, readings))
+    spans = ((begin, begin + 2 * MINUTE), (begin + 5 * MINUTE, NOW * 2))
+    known = {"sw-1": Measured(7, spans), "": Measured(9, EVER)}
+    words = tuple(known.get(word, NOBODYS) for word in opened.layout.dictionaries["resource"])
+    part = Part(opened.layout, opened.rows, opened.payload, 9, "poller:x", 1, words)
+    block = build(catalog.PORT, [part], NOW, 10 * MINUTE)
+    taken = [(row[0], row[-1]["port_up_pct"]) for row in rows_of(block)]
+    assert [value for resource, value in taken if resource == 7] == [0, 1, 5, 6, 7]
+    assert [value for resource, value in taken if resource == 9] == list(range(8))
+    assert block.foreign[0].rows == 3 + 8

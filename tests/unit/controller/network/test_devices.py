@@ -242,10 +242,46 @@ def test_a_dead_pollers_devices_move_and_both_are_known_to_have_polled(gear: Run
     with gear.database.read() as session:
         assert session.get_one(Device, core).poller_id == "p2"
         rows = session.exec(select(DevicePoller).where(DevicePoller.device_id == core)).all()
-        known = assign.devices_of_agents(session)
+        known = assign.devices_of_agents(session, NOW)
+        later = assign.devices_of_agents(session, NOW + timedelta(days=8))
+        code = find_code(session, core)
     assert [(row.agent_id, row.until is None) for row in rows] == [("p1", False), ("p2", True)]
-    assert core in known["p1"].values()
-    assert core in known["p2"].values()
+    assert known["p1"][code].resource == known["p2"][code].resource == core
+    at = int(NOW.timestamp() * 1000)
+    assert [until for _, until in known["p1"][code].spans] == [at]
+    ((since, until),) = known["p2"][code].spans
+    assert since <= at < until
+    # A week on nothing that the former poller still has is taken; the device stays known to be
+    # none of its own, so that its rows are set aside and do not stop the others.
+    assert later["p1"][code].spans == ()
+    assert len(later["p2"][code].spans) == 1
+
+
+def find_code(session: Session, number: int) -> str:
+    return session.get_one(Resource, number).code
+
+
+def test_a_former_poller_says_nothing_more_of_a_device(gear: Runtime) -> None:
+    add_poller(gear.database, "p1", "主中心")
+    assign.balance(gear)
+    add_poller(gear.database, "p2", "主中心", seen=NOW + timedelta(seconds=60))
+    assign.balance(gear)
+    with gear.database.write() as session:
+        code = _core(session)
+        tell(session, "p2", "device_facts", NOW, device=code, poll=POLL)
+        # From its spool, of the time when it did poll it: no news, and no mistake.
+        before = NOW - timedelta(seconds=30)
+        tell(session, "p1", "device_state", before, device=code, up=False, error="x", ports=[])
+        tell(session, "p1", "device_facts", before, device=code, poll={"system": {"name": "old"}})
+        for kind, more in (
+            ("device_state", {"up": False, "error": "x", "ports": []}),
+            ("device_facts", {"poll": {"system": {"name": "forged"}}}),
+        ):
+            with pytest.raises(ValueError, match="another agent polls now"):
+                tell(session, "p1", kind, NOW + timedelta(minutes=1), device=code, **more)
+    with gear.database.read() as session:
+        found = find_device(session, CITY, code, NOW)
+    assert (found.state, found.error, found.sys_name) == ("up", "", "core-1")
 
 
 # ---- what pollers tell
@@ -304,6 +340,35 @@ def test_facts_fill_the_device_its_ports_and_neighbours(gear: Runtime) -> None:
     assert (heard.remote_name, heard.remote_code) == ("x", "")
     assert [peer.state for peer in found.peers] == ["established"]
     assert found.booted == NOW - timedelta(hours=1)
+
+
+def test_a_unit_is_not_told_as_whom_and_by_whom_its_gear_is_asked(gear: Runtime) -> None:
+    add_poller(gear.database, "p1", "")
+    assign.balance(gear)
+    with gear.database.read() as session:
+        own = Scope(frozenset({find_unit(session, CITY, "sjj", NOW).id}))
+        code = _core(session)
+        told = device_detail(session, own, code, NOW)
+        whole = device_detail(session, CITY, code, NOW)
+    assert (told.name, told.credential, told.poller) == ("核心一", "", "")
+    assert (whole.credential, whole.poller) == ("core", "p1")
+
+
+def test_sensors_are_told_with_a_state_too_and_old_ones_do_not_come_back(gear: Runtime) -> None:
+    add_poller(gear.database, "p1", "")
+    assign.balance(gear)
+    fan = {"name": "FAN 1", "unit": "rpm", "value": 0, "status": "ok"}
+    at = NOW + timedelta(minutes=5)
+    with gear.database.write() as session:
+        code = _core(session)
+        tell(session, "p1", "device_facts", NOW, device=code, poll=POLL)
+        tell(session, "p1", "device_state", at, device=code, up=True, error="", ports=[],
+             sensors=[fan, "junk"])  # fmt: skip
+        tell(session, "p1", "device_facts", NOW + timedelta(minutes=1), device=code, poll=POLL)
+        partial = {**POLL, "sensors": [], "partial": ["entPhySensorTable"]}
+        tell(session, "p1", "device_facts", at + timedelta(hours=1), device=code, poll=partial)
+    with gear.database.read() as session:
+        assert device_detail(session, CITY, code, at).sensors == [fan]
 
 
 def test_states_are_dated_flaps_counted_and_a_port_that_vanishes_is_gone(gear: Runtime) -> None:
@@ -413,3 +478,33 @@ def test_what_a_scan_finds_is_proposed_once_and_known_devices_are_not(gear: Runt
         assert [(row.address, row.sys_name, row.state) for row in rows] == [
             ("10.1.0.2", "sw-10.1.0.2", "open")
         ]
+
+
+def test_only_what_was_asked_for_is_proposed(gear: Runtime) -> None:
+    """A poller that lies, or is broken, cannot put addresses into the register's way."""
+    add_poller(gear.database, "p1", "")
+    with gear.database.write() as session:
+        session.add(
+            ScanRange(cidr="10.9.0.0/16", since=NOW, until=NOW + timedelta(hours=2), created=NOW)
+        )
+        session.flush()
+        agent = session.get_one(Agent, "p1")
+        task = discovery.begin(session, agent, "10.9.1.0/29", "", ["core"], "ops", NOW)
+        strange = [
+            {"address": "10.9.1.9", "port": 161},  # in what is registered, not in what was asked
+            {"address": "192.0.2.1", "port": 161},
+            {"address": "fd00::1", "port": 161},
+            {"address": "10.9.1.3", "port": 22},
+            {"address": "10.9.1.0/29", "port": 161},
+        ]
+        good = [
+            {"address": "10.9.1.1", "port": 161, "credential": "core"},
+            {"address": "10.9.1.2", "port": 161, "credential": "not-asked", "sys_name": "a\x00b"},
+        ]
+        task.result = {"found": [*strange, *good]}
+        discovery.finished(session, task, NOW)
+        rows = session.exec(select(DeviceProposal).order_by(col(DeviceProposal.address))).all()
+        assert [(row.address, row.sys_name, row.credential_id is None) for row in rows] == [
+            ("10.9.1.1", "", False), ("10.9.1.2", "a b", True),
+        ]  # fmt: skip
+        assert task.error.startswith("5 answers outside the range")
