@@ -28,12 +28,14 @@ from agent.poll_wire import (
 from collectors.catalog import TABLES
 from collectors.records import BatchId, Reading, encode_samples
 from collectors.snmp.device import DevicePoll
-from collectors.snmp.facts import facts_of, port_states
+from collectors.snmp.ether import EtherSeen, remember
+from collectors.snmp.facts import facts_of, port_states, sensor_mark, sensors_of
 from collectors.snmp.profile import load_profiles
 from collectors.snmp.round import Assignment, Polled, Scheduler
 from collectors.snmp.samples import (
     LONGEST_STRETCH,
     Look,
+    add_ether,
     add_versions,
     device_reading,
     port_readings,
@@ -76,12 +78,16 @@ class Up:
 class Seen:
     """What is remembered of one device between two polls."""
 
-    __slots__ = ("last", "reminded", "states", "up", "versions")
+    __slots__ = ("ether", "last", "reminded", "sensors", "states", "up", "versions")
 
     def __init__(self) -> None:
         self.last: Look | None = None
         """The poll before, whether it was answered or not."""
         self.versions: Look | None = None
+        self.ether: EtherSeen | None = None
+        """Of the whole poll before: only those read it."""
+        self.sensors = 0
+        """Mark of the sensors' states."""
         self.states: dict[str, tuple[str, str]] = {}
         self.up: bool | None = None
         self.reminded = 0.0
@@ -155,7 +161,7 @@ class Poller:
         now = Look(poll, polled.started, round((time.time() - age) * 1000))
         seen = self._seen.setdefault(code, Seen())
         if seen.last is not None:
-            self._measure(code, seen, now, interval)
+            self._measure(code, seen, now, interval, whole=polled.whole)
         if poll.error:
             self._silent(code, seen, poll)
         else:
@@ -165,7 +171,7 @@ class Poller:
         if sum(map(len, self._rows.values())) >= FLUSH_ROWS:
             self.flush()
 
-    def _measure(self, code: str, seen: Seen, now: Look, interval: float) -> None:
+    def _measure(self, code: str, seen: Seen, now: Look, interval: float, *, whole: bool) -> None:
         last = seen.last
         if last is None or now.monotonic - last.monotonic > interval * LONGEST_STRETCH:
             return
@@ -176,6 +182,8 @@ class Poller:
             if seen.versions is not None:
                 add_versions(rows, seen.versions, now)
             seen.versions = now
+        if whole and not now.poll.error and seen.ether is not None:
+            add_ether(rows, seen.ether, now)
         for row in rows:
             self._rows[row.table].append(row)
 
@@ -186,10 +194,21 @@ class Poller:
             self._document("device_facts", now.wall_ms, body)
             if seen.versions is None and now.poll.ip_version_counters:
                 seen.versions = now
+            seen.ether = remember(now.poll, now.monotonic)
         changed = [[key, *state] for key, state in states.items() if seen.states.get(key) != state]
-        if seen.up is not True or (changed and not whole):
-            self._state(code, True, "", [] if whole else changed, now.wall_ms)
+        sensors = self._sensors_changed(seen, now.poll) and not whole
+        if seen.up is not True or sensors or (changed and not whole):
+            more = {"sensors": sensors_of(now.poll)} if sensors else {}
+            self._state(code, True, "", [] if whole else changed, now.wall_ms, **more)
         seen.up, seen.states = True, states
+
+    @staticmethod
+    def _sensors_changed(seen: Seen, poll: DevicePoll) -> bool:
+        """Whether the sensors were read, and say something else than before."""
+        if not poll.sensors:
+            return False
+        before, seen.sensors = seen.sensors, sensor_mark(poll)
+        return seen.sensors != before
 
     def _silent(self, code: str, seen: Seen, poll: DevicePoll) -> None:
         now = time.monotonic()
@@ -199,9 +218,9 @@ class Poller:
         seen.up = False
 
     def _state(
-        self, code: str, up: bool, error: str, ports: list[list[str]], at_ms: int = 0
+        self, code: str, up: bool, error: str, ports: list[list[str]], at_ms: int = 0, **more: Any
     ) -> None:
-        body = {"device": code, "up": up, "error": error[:300], "ports": ports}
+        body = {"device": code, "up": up, "error": error[:300], "ports": ports, **more}
         self._document("device_state", at_ms or round(time.time() * 1000), body)
 
     def _document(self, kind: str, time_ms: int, body: Item) -> None:

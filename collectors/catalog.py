@@ -169,10 +169,23 @@ PORT = Table(
         Metric("port_out4_bytes_s", "B/s", "avg", "f4", "端口 IPv4 出速率", "Port IPv4 out"),
         Metric("port_in6_bytes_s", "B/s", "avg", "f4", "端口 IPv6 入速率", "Port IPv6 in"),
         Metric("port_out6_bytes_s", "B/s", "avg", "f4", "端口 IPv6 出速率", "Port IPv6 out"),
+        Metric("port_fcs_errors_s", "1/s", "avg", "f4", "端口 FCS 错帧速率", "Port FCS errors"),
+        Metric(
+            "port_alignment_errors_s",
+            "1/s",
+            "avg",
+            "f4",
+            "端口对齐错帧速率",
+            "Port alignment errors",
+        ),
+        Metric(
+            "port_late_collisions_s", "1/s", "avg", "f4", "端口迟冲突速率", "Port late collisions"
+        ),
     ),
 )
 """A port of a device; instance "port:GigabitEthernet0/1". Rates are between two polls; where the
-counters cannot be compared there is none (docs/snmp.md)."""
+counters cannot be compared there is none (docs/snmp.md). FCS and alignment errors and late
+collisions (EtherLike-MIB) are read with the whole device, so theirs is the mean since then."""
 
 TABLES: tuple[Table, ...] = (HOST, REACH, DEVICE, PORT)
 """Every sample table. A new one also gets its rollups from here."""

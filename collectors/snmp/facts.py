@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from .device import DevicePoll
@@ -37,3 +38,14 @@ def port_states(poll: DevicePoll) -> dict[str, tuple[str, str]]:
         keys[port.if_index]: (port.oper_status, port.admin_status)
         for port in poll.ports[:MOST_PORTS]
     }
+
+
+def sensor_mark(poll: DevicePoll) -> int:
+    """Changes when a sensor breaks, comes to a stop or works again; readings alone are no news.
+    Of use within one process only."""
+    return hash(tuple((s.name, s.status, s.value == 0) for s in poll.sensors[: MOST["sensors"]]))
+
+
+def sensors_of(poll: DevicePoll) -> list[dict[str, Any]]:
+    """The sensors as a document tells them."""
+    return [asdict(each) for each in poll.sensors[: MOST["sensors"]]]

@@ -71,12 +71,16 @@ class VersionRates:
 
 
 def rebooted(before: DevicePoll, after: DevicePoll, seconds: float) -> bool:
-    """Whether the device started again between two polls ``seconds`` apart.
+    """Whether the device started again between two polls ``seconds`` apart."""
+    return restarted(before.system.uptime_s, after.system.uptime_s, seconds)
 
-    Its uptime must have grown by as much, whatever wraps: 497 days of sysUpTime are looked
+
+def restarted(first: float | None, second: float | None, seconds: float) -> bool:
+    """Whether these are uptimes of two starts, ``seconds`` apart.
+
+    The uptime must have grown by as much, whatever wraps: 497 days of sysUpTime are looked
     through by allowing for one wrap of its 32 bits.
     """
-    first, second = before.system.uptime_s, after.system.uptime_s
     if first is None or second is None:
         return False
     grown = second - first

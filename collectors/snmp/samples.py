@@ -11,6 +11,7 @@ from typing import NamedTuple
 from collectors.records import Reading
 
 from .device import DevicePoll, Port
+from .ether import EtherSeen, ether_rates
 from .rates import PortRates, VersionRates, port_rates, version_rates
 from .shares import PortShare, port_shares
 from .tables.interfaces import GAUGE32_FULL
@@ -20,6 +21,7 @@ LONGEST_INSTANCE = 190
 LONGEST_STRETCH = 5
 """Polls further apart than so many intervals are a gap, not an average."""
 MEMORIES = ("system", "ram")
+ETHER_METRICS = ("port_fcs_errors_s", "port_alignment_errors_s", "port_late_collisions_s")
 HOTTEST, COLDEST = 150.0, -60.0
 """Celsius: what lies outside is a broken sensor."""
 
@@ -114,6 +116,18 @@ def add_versions(readings: list[Reading], before: Look, after: Look) -> None:
     found["device", ""] = _device_values(version_rates(before.poll, after.poll, seconds))
     for reading in readings:
         reading.values.update(found.get((reading.table, reading.instance), {}))
+
+
+def add_ether(readings: list[Reading], before: EtherSeen, after: Look) -> None:
+    """Adds link-layer errors to the rows of a whole poll: the mean since the whole poll before."""
+    keys = instances(after.poll.ports)
+    rates = ether_rates(before, after.poll, after.monotonic)
+    found = {keys[index]: rate for index, rate in rates.items()}
+    for reading in readings:
+        rate = found.get(reading.instance)
+        if rate is not None and reading.table == "port":
+            told = zip(ETHER_METRICS, rate, strict=True)
+            reading.values.update({name: value for name, value in told if value is not None})
 
 
 def _port_values(rates: PortRates, port: Port) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,7 @@ RAW_SPAN_S = 26 * 3600
 """Up to here charts are made of raw rows, beyond of five-minute or hourly ones."""
 FIVE_SPAN_S = 20 * 86_400
 SPARK_S, SPARK_POINTS = 7_200, 40
+ETHER_SPAN_S = 86_400
 
 
 class Series(NamedTuple):
@@ -46,6 +47,18 @@ class Spark(NamedTuple):
 
     in_bit_s: Optionals
     out_bit_s: Optionals
+
+
+class Ether(NamedTuple):
+    """Frames of a day that a port received broken, and collisions that came too late."""
+
+    fcs_errors: float | None
+    alignment_errors: float | None
+    late_collisions: float | None
+
+    @property
+    def total(self) -> float:
+        return sum(each for each in self if each is not None)
 
 
 def series(
@@ -104,6 +117,28 @@ def sparks(runtime: Runtime, device_id: int, now: datetime) -> dict[str, Spark]:
         if 0 <= at < SPARK_POINTS:
             spark.in_bit_s[at], spark.out_bit_s[at] = _known(came), _known(went)
     return made
+
+
+def ether(runtime: Runtime, device_id: int, now: datetime) -> dict[str, Ether]:
+    """Link-layer errors of the last day of the ports that count them, by instance. They are read
+    once an hour, as the mean since then: the mean of the day stands for its whole length."""
+    end = int(now.timestamp())
+    means = ", ".join(
+        f"{st.weighted_mean(f'port_{name}_s', 'interval_s')} * {ETHER_SPAN_S} AS {name}"
+        for name in Ether._fields
+    )
+    found = runtime.samples.query(
+        f"SELECT instance, {means} FROM {PORT.name} FINAL WHERE resource = {{device:UInt32}} "
+        f"AND {window('time', end - ETHER_SPAN_S, end)} AND (NOT isNaN(port_fcs_errors_s) OR "
+        "NOT isNaN(port_alignment_errors_s) OR NOT isNaN(port_late_collisions_s)) "
+        "GROUP BY instance",
+        {"device": device_id},
+    )
+    columns: list[Any] = [found.get(name, []) for name in ("instance", *Ether._fields)]
+    return {
+        str(instance): Ether(*(_known(value) for value in values))
+        for instance, *values in zip(*columns, strict=True)
+    }
 
 
 def _spread(column: object, place: np.ndarray, count: int) -> Optionals:

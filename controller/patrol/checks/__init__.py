@@ -45,6 +45,7 @@ LOOKERS: dict[str, Looker] = {
     "link_busy": gear.busy,
     "link_lossy": gear.lossy,
     "device_load": gear.load,
+    "device_part": gear.parts,
     "certificate_expiry": own.certificates,
     "ipv6_regress": sites.regress,
     "site_certificate": sites.certificates,

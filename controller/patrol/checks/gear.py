@@ -15,13 +15,15 @@ from controller.network import gear_subjects as gear
 from controller.network.devices import list_devices
 from controller.network.link_usage import LinkUsage, link_usage
 from controller.network.model import DeviceView
-from controller.network.tables import DevicePort
+from controller.network.sensors import PART, faults
+from controller.network.tables import Device, DevicePort
 from controller.patrol.look import Found, Look, observe
 from controller.patrol.plans import Check
 from controller.store import statistics as st
 from controller.store.rollup import closed_until
 from controller.store.rollup_sql import window
 
+MOST_NAMED = 5
 LOAD = {
     "cpu": "device_cpu_pct",
     "mem": "device_mem_used_pct",
@@ -133,6 +135,38 @@ def load(look: Look, check: Check) -> Found:
                 observe(
                     check, severity, gear.device_subject(device.code),
                     {"value": round(value, 1), "hours": check.number("hours"),
+                     "resource": device.code},
+                    unit_id=device.unit_id, name=device.name,
+                    depends_on=[gear.device_subject(device.code)],
+                )
+            )  # fmt: skip
+    return found
+
+
+def parts(look: Look, check: Check) -> Found:
+    """Fans, power supplies and sensors that failed, as the device last told: 1 a sensor that gives
+    nothing or fans that all stand still, 2 a fan or power supply, 3 several of them."""
+    with look.runtime.database.read() as session:
+        listed = {device.id: device for device in list_devices(session, look.scope, look.now)}
+        rows = session.execute(select(col(Device.id), col(Device.sensors))).all()
+    found = Found(applies=bool(listed))
+    for number, sensors in rows:
+        device = listed.get(number)
+        if device is None or not device.enabled or not sensors:
+            continue
+        found.judged += 1
+        failed = faults(sensors)
+        if not failed:
+            continue
+        grave = sum(each.weight == PART for each in failed)
+        weight = 3 if grave > 1 else failed[0].weight
+        severity = check.level(weight)
+        if severity:
+            names = ", ".join(each.name for each in failed[:MOST_NAMED])
+            found.seen.append(
+                observe(
+                    check, severity, gear.device_subject(device.code),
+                    {"weight": weight, "parts": names, "failed": len(failed),
                      "resource": device.code},
                     unit_id=device.unit_id, name=device.name,
                     depends_on=[gear.device_subject(device.code)],

@@ -183,3 +183,29 @@ def test_a_busy_device_is_found_and_a_silent_one_hides_it(net: City) -> None:
     hidden = {key[0]: row.hidden_by for key, row in net.findings().items()}
     assert hidden["device.cpu"].startswith("finding:")
     assert hidden["device.silent"] == ""
+
+
+def test_a_failed_fan_is_found_named_and_resolved_when_it_turns_again(net: City) -> None:
+    def sensors(*speeds: float, power: str = "ok") -> None:
+        with net.runtime.database.write() as session:
+            device = session.get_one(Device, net.ids["core-1"])
+            device.sensors = [
+                {"name": f"FAN {n}", "unit": "rpm", "value": speed, "status": "ok"}
+                for n, speed in enumerate(speeds, 1)
+            ] + [{"name": "PSU 1", "unit": "watts", "value": 90, "status": power}]
+            session.add(device)
+
+    sensors(4200, 4100)
+    net.patrol()
+    assert codes(net) == {}
+    sensors(4200, 0)
+    net.patrol()
+    assert codes(net) == {"device.part": "major"}
+    (row,) = [row for key, row in net.findings().items() if key[0] == "device.part"]
+    assert row.detail["parts"] == "FAN 2"
+    sensors(4200, 0, power="nonoperational")
+    net.patrol()
+    assert codes(net) == {"device.part": "critical"}
+    sensors(4200, 4100)
+    net.patrol()
+    assert codes(net) == {}
