@@ -1,7 +1,9 @@
 """The network's picture: devices, what LLDP heard between them, how full the links are.
 
-A neighbour that is no device of the register stands there all the same, as unknown. The places are
-computed here, so a picture looks alike each time: rings around the core, a branch in a sector.
+A neighbour that is no device of the register stands there all the same, as unknown. Lines of the
+register that LLDP did not tell of are drawn too, so that there is a picture without LLDP. The
+places are computed here, so a picture looks alike each time: rings around the core, a branch in a
+sector.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from controller.access.scope import Scope
+from controller.inventory.naming import fold
 from controller.network.devices import list_devices
+from controller.network.line_ends import ends_of
+from controller.network.line_model import End, LineView
+from controller.network.lines import list_lines
 from controller.network.model import DeviceView
 from controller.network.port_use import PortKey, PortNow
 from controller.network.tables import DeviceNeighbour
@@ -31,7 +37,8 @@ MOST_NODES = 1_000
 
 @dataclass(frozen=True)
 class Node:
-    """A device, or (``known`` False) what a device heard of. ``x`` and ``y`` in drawing units."""
+    """A device, or (``known`` False) what a device heard of, or (``state`` place) where a line ends
+    that leads to no device of the register. ``x`` and ``y`` in drawing units."""
 
     id: str
     name: str
@@ -46,7 +53,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Link:
-    """A link with its ends' ports; ``used_pct`` of the busier direction, None not measured."""
+    """A link with its ends' ports; ``used_pct`` of the busier direction, None not measured.
+    ``line``: operator and number of the line that it is known from, "" where LLDP told of it."""
 
     one: str
     other: str
@@ -55,6 +63,7 @@ class Link:
     used_pct: float | None
     bit_s: float | None
     speed_bit_s: float | None
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,8 @@ def topology(
         .order_by(col(DeviceNeighbour.id))
     ).scalars()
     draft = assemble(devices, [row for row in rows if row.device_id in ids], use)
+    lines = [each for each in list_lines(session, scope, at) if each.state != "ended"]
+    add_lines(draft, devices, lines, ends_of(session, lines), use)
     placed = place(list(draft.nodes.values()), list(draft.links.values()))
     return Topology(tuple(placed), tuple(draft.links.values()), left_out)
 
@@ -148,6 +159,71 @@ def _join(
         None if seen is None else _busier(seen),
         None if seen is None else seen.speed_bit_s,
     )  # fmt: skip
+
+
+def add_lines(
+    draft: _Draft,
+    devices: Sequence[DeviceView],
+    lines: Sequence[LineView],
+    ports: Mapping[int, Sequence[PortKey]],
+    use: Mapping[PortKey, PortNow],
+) -> None:
+    """Adds the lines with an end at one of ``devices`` that no link stands for yet. ``ports``:
+    the polled ports at which each line ends. Pure."""
+    named: dict[str, set[str]] = {}
+    for each in devices:
+        for word in (each.code, each.name):
+            if word:
+                named.setdefault(fold(word), set()).add(each.code)
+    codes = {each.id: each.code for each in devices}
+    # There is one cable in a port: a link that LLDP told of there is the line.
+    cabled = {
+        (node, fold(port))
+        for link in draft.links.values()
+        for node, port in ((link.one, link.one_port), (link.other, link.other_port))
+        if port
+    }
+    joined = {frozenset((link.one, link.other)) for link in draft.links.values()}
+    for line in lines:
+        ends = [_end(line, end, named) for end in (line.a, line.b)]
+        (one, known), (other, also) = ends
+        if one == other or not (known or also) or not (one and other):
+            continue
+        a_port, b_port = _port_word(line.a.port), _port_word(line.b.port)
+        keys = [key for key in ports.get(line.id, ()) if key.device_id in codes]
+        ends_at = {(one, fold(a_port)), (other, fold(b_port))} | {
+            (codes[key.device_id], fold(_port_word(key.instance))) for key in keys
+        }
+        if ends_at & cabled or (not a_port and not b_port and frozenset((one, other)) in joined):
+            continue
+        for node, end in zip((one, other), (line.a, line.b), strict=True):
+            if node not in draft.nodes:
+                name = end.device or end.text or end.site or line.unit_name or line.number
+                draft.nodes[node] = Node(node, name, "other", "place", end.site, "", False)
+        measured = [use[key] for key in keys if key in use]
+        seen = max(measured, key=lambda each: each.used_pct or -1.0, default=None)
+        rate = None if seen is None else _busier(seen)
+        width = line.bandwidth_bit_s or (None if seen is None else seen.speed_bit_s)
+        number = f"{line.operator} {line.number}".strip()
+        draft.links[(one, f"{number} {line.id}"), (other, "")] = Link(
+            one, other, a_port, b_port,
+            100.0 * rate / width if rate is not None and width else None, rate, width, number,
+        )  # fmt: skip
+
+
+def _end(line: LineView, end: End, named: Mapping[str, set[str]]) -> tuple[str, bool]:
+    """The node of an end, and whether it is a device of the picture; "" where nothing is told."""
+    found = named.get(fold(end.device), set()) if end.device else set()
+    if len(found) == 1:
+        return next(iter(found)), True
+    where = end.device or end.text or end.site
+    if not where and line.unit_code:
+        where = line.unit_name or line.unit_code
+    return (f"@{fold(where)}" if where else ""), False
+
+
+def _port_word(port: str) -> str:
+    return port.removeprefix("port:")
 
 
 def _busier(seen: PortNow) -> float | None:

@@ -35,6 +35,7 @@ class LinkRow:
     used: str
     rate: str
     tone: str
+    line: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class TopologyPage(render.Context):
     down: int
     links: list[LinkRow]
     total_links: int
+    from_lines: int
+    """Links that only the register of lines tells of."""
     measured: int
     sites: list[str]
     site: str
@@ -67,11 +70,12 @@ def topology_page(view: NetworkView) -> Response:
     context = TopologyPage(
         tabs=network_words.tabs(view),
         devices=sum(node.known for node in found.nodes),
-        unknown=sum(not node.known for node in found.nodes),
+        unknown=sum(not node.known and node.state != "place" for node in found.nodes),
         left_out=found.left_out,
         down=sum(node.state == "down" for node in found.nodes),
         links=[_row(link, nodes) for link in links[:MOST_LISTED]],
         total_links=len(links),
+        from_lines=sum(link.line != "" for link in links),
         measured=sum(link.used_pct is not None for link in links),
         sites=sites,
         site=site if site in sites else "",
@@ -87,7 +91,7 @@ def topology_data(view: NetworkView) -> dict[str, Any]:
     _ = view.text
     found, _sites = _read(view, view.request.query_params.get("site", "").strip()[:200])
     states = {"up": _("正常"), "down": _("无应答"), "new": _("待轮询"), "paused": _("已停止轮询"),
-              "unknown": _("未登记")}  # fmt: skip
+              "unknown": _("未登记的邻居"), "place": _("线路对端")}  # fmt: skip
     roles = network_words.roles(_)
     return {
         "nodes": [
@@ -103,16 +107,16 @@ def topology_data(view: NetworkView) -> dict[str, Any]:
         "links": [
             {
                 "source": link.one, "target": link.other,
-                "ports": f"{link.one_port} – {link.other_port}", "used": link.used_pct,
+                "ports": _ports(link), "used": link.used_pct,
                 "rate": figures_rate(link.bit_s), "speed": figures_rate(link.speed_bit_s),
-                "tone": tone_of(link),
+                "tone": tone_of(link), "line": link.line,
             }
             for link in found.links
         ],
         "words": {
             "state": _("状态"), "role": _("角色"), "site": _("站点"), "ports": _("端口"),
             "used": _("利用率"), "rate": _("流量"), "speed": _("端口速率"),
-            "unknown": _("未登记的邻居"), "unmeasured": _("未测量"),
+            "line": _("线路台账"), "unmeasured": _("未测量"),
             "empty": _("还没有邻居关系"),
         },
     }  # fmt: skip
@@ -133,11 +137,18 @@ def _row(link: Link, nodes: dict[str, Node]) -> LinkRow:
     return LinkRow(
         one=nodes[link.one],
         other=nodes[link.other],
-        ports=f"{link.one_port or '–'} – {link.other_port or '–'}",
+        ports=_ports(link),
         used=figures.percent(link.used_pct),
         rate=figures_rate(link.bit_s),
         tone=tone_of(link),
+        line=link.line,
     )
+
+
+def _ports(link: Link) -> str:
+    if not link.one_port and not link.other_port:
+        return ""
+    return f"{link.one_port or '–'} – {link.other_port or '–'}"
 
 
 def tone_of(link: Link) -> str:

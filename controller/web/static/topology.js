@@ -1,5 +1,6 @@
 // Draws [data-topology]: places come from the server, so the picture looks alike each time. Roles are
-// shapes, states and utilisation are colours with words in the tooltip; an unknown neighbour is dashed.
+// shapes, states and utilisation are colours with words in the tooltip; an unknown neighbour is dashed,
+// and so is a link that only the register of lines tells of.
 "use strict";
 
 (() => {
@@ -81,6 +82,7 @@
             const link = params.data.link;
             const title = `${known.get(link.source).name} – ${known.get(link.target).name}`;
             return box(title, [
+              [words.line, link.line],
               [words.ports, link.ports],
               [words.used, link.used === null ? words.unmeasured : `${link.used.toFixed(1)} %`],
               [words.rate, link.used === null ? "" : link.rate],
@@ -88,7 +90,7 @@
             ]);
           }
           const one = params.data.one;
-          if (!one.known) return box(one.name, [[words.state, words.unknown]]);
+          if (!one.known) return box(one.name, [[words.state, one.stateWord]]);
           return box(one.name, [[words.state, one.stateWord], [words.role, one.roleWord], [words.site, one.site]]);
         },
       },
@@ -104,7 +106,7 @@
           source: link.source, target: link.target, link,
           lineStyle: {
             color: TONES[link.tone], width: link.tone === "none" ? 1 : link.tone === "good" ? 1.6 : 3,
-            type: known.get(link.source).known && known.get(link.target).known ? "solid" : "dashed",
+            type: !link.line && known.get(link.source).known && known.get(link.target).known ? "solid" : "dashed",
             opacity: 0.9, curveness: 0,
           },
         })),

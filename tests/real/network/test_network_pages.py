@@ -128,10 +128,19 @@ def test_the_topology_tells_links_once_and_unknown_neighbours_apart(town: Consol
     with town.client("ops") as client:
         told = client.get("/web-data/network/topology").json()
         shown = text(client.get("/network/topology"))
-    assert len(told["nodes"]) == 6
-    assert len(told["links"]) == 5  # both ends told of core-1 – agg-1
-    (unknown,) = [each for each in told["nodes"] if not each["known"]]
-    assert (unknown["name"], unknown["href"]) == ("H3C-5130", "")
+    assert len(told["nodes"]) == 7
+    assert len(told["links"]) == 6  # both ends told of core-1 – agg-1
+    unknown = {each["name"]: each for each in told["nodes"] if not each["known"]}
+    assert unknown["H3C-5130"]["href"] == ""
+    # A line without LLDP is drawn from the register, to where it ends.
+    assert unknown.keys() == {"H3C-5130", "省中心"}
+    assert unknown["省中心"]["stateWord"] == "线路对端"
+    lines = {
+        (link["source"], link["line"], link["ports"]) for link in told["links"] if link["line"]
+    }
+    assert lines == {("core-1", "中国电信 P-1", "GE1 – –")}
+    assert "未登记的邻居 1 个" in shown
+    assert "其中 1 条仅见于线路台账" in shown
     assert "1 台无应答" in shown
     tones = {(link["source"], link["target"]): link["tone"] for link in told["links"]}
     assert tones["core-1", "agg-1"] == "warn"

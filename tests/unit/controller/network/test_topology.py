@@ -9,8 +9,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from controller.network.port_use import PortNow, PortSeries, nearest_rank, summed
-from controller.network.topology import Link, Node, place
+from controller.network.line_model import End, LineView
+from controller.network.model import DeviceView
+from controller.network.port_use import PortKey, PortNow, PortSeries, nearest_rank, summed
+from controller.network.tables import DeviceNeighbour
+from controller.network.topology import Link, Node, add_lines, assemble, place
 from controller.network.uplinks import Use, share
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -59,6 +62,63 @@ def test_rings_loops_and_islands_are_placed_all_the_same() -> None:
     assert {each.id for each in placed} == {"a", "b", "c", "d", "x", "?y"}
     assert len({(each.x, each.y) for each in placed}) == 6
     assert place([], []) == []
+
+
+def device(number: int, code: str, name: str = "") -> DeviceView:
+    words = dict.fromkeys(
+        ("network", "unit_code", "unit_name", "site", "zone", "credential", "poller", "error",
+         "vendor", "profile", "model", "serial", "software", "sys_name", "sys_descr",
+         "sys_object_id", "location"), "",
+    )  # fmt: skip
+    return DeviceView(
+        id=number, code=code, name=name or code, address="10.0.0.1", port=161, role="core",
+        shared=False, unit_id=1, interval_s=60, enabled=True, state="up", state_since=None,
+        last_answer=None, booted=None, facts_at=None, partial=[], **words,
+    )  # fmt: skip
+
+
+def line(number: int, a: End, b: End, width: float | None = None) -> LineView:
+    return LineView(
+        id=number, number=f"L-{number}", operator="电信", name="", kind="mstp", level="county",
+        zone="", unit_code="", unit_name="", county_code="", county_name="", a=a, b=b,
+        bandwidth_bit_s=width, yearly_cost=None, contract_start=None, contract_end=None,
+        state="active",
+    )  # fmt: skip
+
+
+def heard(number: int, port: str, remote: int, remote_port: str) -> DeviceNeighbour:
+    return DeviceNeighbour(
+        device_id=number, local_port=port, instance=f"port:{port}", remote_port=remote_port,
+        remote_device_id=remote, first_seen=NOW, last_seen=NOW,
+    )  # fmt: skip
+
+
+def test_lines_of_the_register_make_a_map_without_lldp_and_none_twice() -> None:
+    devices = [device(1, "core", "核心 一"), device(2, "ljq"), device(3, "ysx")]
+    lines = [
+        line(1, End(device="核心一", port="ge1"), End(device="ljq", port="GE9"), 1e8),
+        line(2, End(device="core", port="GE2"), End(text="云山县政府"), 1e9),
+        line(3, End(device="core"), End(device="ysx")),
+        line(4, End(device="core"), End(device="core")),  # says nothing
+        line(5, End(text="甲"), End(text="乙")),  # no device of the picture
+        line(6, End(device="ysx"), End()),
+        line(7, End(device="core", port="GigabitEthernet1"), End(text="丙")),  # GE1 again
+    ]
+    use = {PortKey(1, "port:GE2"): PortNow(1e8, 3e8, 30.0, 1e10)}
+    draft = assemble(devices, [heard(1, "GE1", 2, "GE7")], {})
+    ports = {2: [PortKey(1, "port:GE2")], 7: [PortKey(1, "port:GE1")]}
+    add_lines(draft, devices, lines, ports, use)
+    found = {(each.one, each.other, each.line): each for each in draft.links.values()}
+    assert set(found) == {
+        ("core", "ljq", ""),  # the port has one cable: line 1 is what LLDP heard there
+        ("core", "@云山县政府", "电信 L-2"),
+        ("core", "ysx", "电信 L-3"),
+    }
+    measured = found["core", "@云山县政府", "电信 L-2"]
+    assert measured.used_pct == pytest.approx(30.0)  # 300 of the 1,000 Mbit/s contracted
+    place_node = draft.nodes["@云山县政府"]
+    assert (place_node.known, place_node.state, place_node.name) == (False, "place", "云山县政府")
+    assert len(place(list(draft.nodes.values()), list(draft.links.values()))) == 4
 
 
 def test_sums_of_lines_are_taken_bucket_by_bucket() -> None:
