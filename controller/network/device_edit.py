@@ -24,6 +24,7 @@ from controller.network.device_import import LEAST_INTERVAL_S, MOST_INTERVAL_S, 
 from controller.network.devices import find_device
 from controller.network.tables import DEVICE_ROLES, Device, DeviceProposal
 from controller.problems import NotFound, Problem
+from controller.said import chinese, say
 
 ROLE = "^(" + "|".join(DEVICE_ROLES) + ")$"
 
@@ -105,11 +106,19 @@ def add(session: Session, told: NewDevice, now: datetime) -> str:
     plan = plan_devices(session, table, now, None)
     if table.errors or not plan.after:
         first = table.errors[0] if table.errors else None
-        where = f"{first.column}: {first.message}" if first else "nothing to add"
+        where = (
+            say(f"{first.column}: {first.message}", f"{first.column}：{chinese(first.message)}")
+            if first
+            else "nothing to add"
+        )
         raise Problem(422, "bad device", where)
     (code,) = plan.after
     if code in plan.before:
-        raise Problem(409, "device known", f"{told.address} is device {code!r} already")
+        raise Problem(
+            409, "device known",
+            say(f"{told.address} is device {code!r} already",
+                f"{told.address} 已登记为设备“{code}”"),
+        )  # fmt: skip
     plan.apply(session, now)
     return code
 

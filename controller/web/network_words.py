@@ -12,7 +12,7 @@ from controller.web.view import View
 def tabs(view: View) -> tuple[Area, ...]:
     """The pages of 网络 that this person may open."""
     _ = view.text
-    return (
+    found = [
         Area("devices", _("网络设备"), "/network/devices", "server-2"),
         Area("usage", _("链路用量"), "/network/usage", "activity-heartbeat"),
         Area("lines", _("线路"), "/network/lines", "world"),
@@ -20,7 +20,12 @@ def tabs(view: View) -> tuple[Area, ...]:
         Area("uplinks", _("县区上联"), "/network/uplinks", "arrow-up"),
         Area("topology", _("拓扑"), "/network/topology", "layout-dashboard"),
         Area("traps", _("SNMP 告警"), "/network/traps", "activity-heartbeat"),
-    )
+    ]
+    if view.may("network.write"):
+        found.append(Area("discovery", _("设备发现"), "/network/discovery", "search"))
+    if view.may("network.credentials"):
+        found.append(Area("credentials", _("凭据与轮询端"), "/network/credentials", "key"))
+    return tuple(found)
 
 
 def device_state(device: DeviceView, _: Text) -> tuple[str, str]:

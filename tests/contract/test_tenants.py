@@ -311,6 +311,9 @@ PAGES = [
     "/registers/due",
     "/registers/allocations",
     "/registers/unclaimed",
+    "/network/devices",
+    "/network/usage",
+    "/network/topology",
 ]
 THEIR_PAGES = [
     "/units/{x}",
@@ -321,6 +324,7 @@ THEIR_PAGES = [
     "/ipv6/hosts/vm-{x}",
     "/ipv6/devices/dev-{x}",
     "/ipv6/units/{x}",
+    "/network/devices/dev-{x}",
 ]
 
 

@@ -10,17 +10,30 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from controller.network.device_series import SPARK_POINTS, Optionals, Series, Spark, series, sparks
+from controller.network.credentials import list_credentials
+from controller.network.device_series import (
+    SPARK_POINTS,
+    Ether,
+    Optionals,
+    Series,
+    Spark,
+    ether,
+    series,
+    sparks,
+)
 from controller.network.devices import device_detail, find_device, ports_of
 from controller.network.latest import with_latest
 from controller.network.link_usage import LinkUsage, link_usage
 from controller.network.model import DeviceDetail, DeviceView, PortView
 from controller.network.port_use import PortKey, PortNow, ports_now
+from controller.network.sensors import faults
 from controller.problems import NotFound
 from controller.web import figures, network_words, render
 from controller.web.pages.data import LENGTHS, POINTS, answer_of, chart, line, since_then
 from controller.web.pages.devices import NetworkView
+from controller.web.pages.network_parts import roles as role_options
 from controller.web.pages.parts import Choice
+from controller.web.pages.register_parts import Option
 from controller.web.pages.resources import WINDOWS, window_of, window_word
 from controller.web.shell import Area, Crumb
 from controller.web.view import View
@@ -48,8 +61,19 @@ class PortRow:
 
 
 @dataclass(frozen=True)
+class SensorRow:
+    """A sensor, and what is wrong with it ("": nothing)."""
+
+    name: str
+    reading: str
+    tone: str
+    fault: str
+
+
+@dataclass(frozen=True)
 class DevicePage(render.Context):
-    """A device: facts, latest figures, charts, ports, neighbours, parts."""
+    """A device: facts, latest figures, charts, ports, neighbours, parts. ``waiting``: its first
+    ports are on their way, so the page looks again. ``broken``: ports with link-layer errors."""
 
     template: ClassVar[str] = "network_device.html"
 
@@ -63,6 +87,15 @@ class DevicePage(render.Context):
     rows: list[PortRow]
     gone: int
     facts: list[tuple[str, str]]
+    path: str
+    waiting: bool
+    sensors: list[SensorRow]
+    counted: int
+    """Ports that count link-layer errors."""
+    broken: list[tuple[PortRow, Ether]]
+    may_write: bool
+    roles: list[Option]
+    credentials: list[str]
 
 
 @dataclass(frozen=True)
@@ -86,14 +119,24 @@ class LinkPage(render.Context):
 @router.get("/network/devices/{code}")
 def device_page(code: str, view: NetworkView) -> HTMLResponse:
     _ = view.text
+    may_write = view.may("network.write")
     with view.runtime.database.read() as session:
         device = device_detail(session, view.scope, code, view.now)
+        names = [row.name for row in list_credentials(session)] if may_write else []
     device = with_latest(view.runtime, [device], view.now)[0]
     now = ports_now(view.runtime, [device.id], view.now)
     small = sparks(view.runtime, device.id, view.now)
+    errors = ether(view.runtime, device.id, view.now)
     path = f"/network/devices/{quote(code, safe='')}"
     window = window_of(view.request.query_params.get("window", ""))
     tone, state = network_words.device_state(device, _)
+    rows = [
+        _port_row(view, path, port, now.get(PortKey(device.id, port.instance)),
+                  small.get(port.instance))
+        for port in device.port_list
+        if port.gone is None
+    ]  # fmt: skip
+    broken = [(row, errors[row.port.instance]) for row in rows if row.port.instance in errors]
     context = DevicePage(
         tabs=network_words.tabs(view),
         device=device,
@@ -102,15 +145,22 @@ def device_page(code: str, view: NetworkView) -> HTMLResponse:
         role=network_words.roles(_)[device.role],
         windows=_windows(view, path, window),
         data_url=render.link(f"/web-data{path}", window=window),
-        rows=[
-            _port_row(view, path, port, now.get(PortKey(device.id, port.instance)),
-                      small.get(port.instance))
-            for port in device.port_list
-            if port.gone is None
-        ],
+        rows=rows,
         gone=sum(port.gone is not None for port in device.port_list),
         facts=_facts(view, device),
-    )  # fmt: skip
+        path=path,
+        waiting=not rows
+        and device.enabled
+        and (not view.scope.everything or device.credential != ""),
+        sensors=_sensors(view, device),
+        counted=len(broken),
+        broken=sorted(
+            (each for each in broken if each[1].total >= 0.5), key=lambda each: -each[1].total
+        ),
+        may_write=may_write,
+        roles=role_options(view) if may_write else [],
+        credentials=names,
+    )
     crumbs = [Crumb(_("网络")), Crumb(_("网络设备"), "/network/devices"),
               Crumb(device.name or device.code)]  # fmt: skip
     return view.page(context, active="network", crumbs=crumbs)
@@ -306,12 +356,30 @@ def _facts(view: View, device: DeviceDetail) -> list[tuple[str, str]]:
         (_("已运行"), _lasted(up, _)),
         (_("路由数"), figures.number(device.routes)),
         (_("IPv6 转发"), forwarding),
-        (_("凭据"), device.credential if view.may("network.credentials") else ""),
+        (_("凭据"), device.credential),
         (_("轮询端"), device.poller),
         (_("轮询间隔"), _("{n} 秒", n=device.interval_s)),
         (_("清单更新"), figures.moment(device.facts_at, view.zone)),
         (_("读取不全"), ", ".join(device.partial)),
     ]  # fmt: skip
+
+
+def _sensors(view: View, device: DeviceDetail) -> list[SensorRow]:
+    _ = view.text
+    wrong = {fault.name: fault for fault in faults(device.sensors)}
+    rows = []
+    for each in device.sensors:
+        name, status = str(each.get("name") or ""), str(each.get("status") or "ok")
+        fault = wrong.get(name)
+        reading = f"{figures.number(each.get('value'))} {each.get('unit') or ''}".strip()
+        if fault is not None:
+            tone = "bad" if fault.weight > 1 else "warn"
+            word = _("已停转") if fault.kind == "fan" else _("无输出")
+            word = word if fault.why == "still" else _("故障")
+        else:
+            tone, word = "", "" if status == "ok" else _("暂无读数")
+        rows.append(SensorRow(name, reading, tone, word))
+    return rows
 
 
 def _lasted(up: timedelta | None, _: Any) -> str:

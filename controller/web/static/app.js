@@ -64,3 +64,16 @@ function copyText(button) {
   selection.addRange(range);
   if (document.execCommand("copy")) done();
 }
+
+// Fields that belong to some choices of a list only: data-part names those choices.
+function showParts(field) {
+  field.form.querySelectorAll("[data-part]").forEach((part) => {
+    part.hidden = !part.dataset.part.split(" ").includes(field.value);
+  });
+}
+document.addEventListener("change", (event) => {
+  if (event.target instanceof HTMLSelectElement && event.target.matches("[data-parts]")) showParts(event.target);
+});
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("[data-parts]").forEach(showParts);
+});
