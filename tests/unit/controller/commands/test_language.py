@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from controller.cli import build
-from controller.commands.imports import summary
+from controller.commands.import_outcome import summary
 from controller.commands.language import chinese, speak, word
 
 OUTCOME = {"file_name": "a.csv", "rows": 3, "created": 2, "skipped": 1, "imported": True}
