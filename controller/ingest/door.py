@@ -334,7 +334,7 @@ class Door:
         known.seen = True
         done = _acknowledged(known, batch.seq, ledger)
         if unknown or outcome.future or outcome.unset or outcome.foreign:
-            done["set_aside"] = self._set_aside(known, unknown, opened.rows, outcome, now)
+            done["set_aside"] = self._set_aside(known, unknown, opened, outcome, now)
         return done
 
     async def authenticate(self, authorization: bytes) -> Known:
@@ -400,13 +400,18 @@ class Door:
         self,
         known: Known,
         unknown: tuple[str, ...],
-        rows: int,
+        opened: Opened,
         outcome: Outcome,
         now: datetime,
     ) -> dict[str, Any]:
         report: dict[str, Any] = {}
-        for name in unknown:
-            set_aside.merge(self.books.counts, set_aside.UNKNOWN_COLUMN, known.id, name, rows, now)
+        if unknown and opened.rows:
+            times = _times(opened)
+            first, last = _moment(int(times.min())), _moment(int(times.max()))
+            for name in unknown:
+                kind = set_aside.UNKNOWN_COLUMN
+                counts = self.books.counts
+                set_aside.merge(counts, kind, known.id, name, opened.rows, now, first, last)
         if unknown:
             report["unknown_columns"] = list(unknown)
         for kind, aside in (
@@ -477,7 +482,12 @@ def newest_start(opened: Opened) -> int:
         return max(document.time_ms for document in opened.documents)
     if not opened.rows:
         return 0
-    return int(opened.layout.read([opened.payload], opened.rows)[opened.layout.place["time"]].max())
+    return int(_times(opened).max())
+
+
+def _times(opened: Opened) -> Any:
+    """Milliseconds since 1970 of the rows' starts."""
+    return opened.layout.read([opened.payload], opened.rows)[opened.layout.place["time"]]
 
 
 def refuse_state(known: Known) -> None:

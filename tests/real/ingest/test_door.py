@@ -22,8 +22,9 @@ from sqlmodel import select
 
 from collectors import records
 from collectors.records import BatchId, Document
+from controller.ingest import set_aside
 from controller.ingest.acknowledgements import Ledger
-from controller.ingest.tables import Agent, AgentEpoch
+from controller.ingest.tables import Agent, AgentEpoch, SetAside
 from controller.store.tables import DirtyDay
 from tests.ingest_server import (
     OPS_TOKEN,
@@ -283,6 +284,15 @@ def test_a_row_of_the_future_and_an_unknown_column_are_set_aside_and_reported(
     assert reported() == [
         ("future", "", 1), ("unknown_column", "newer_metric", 3), ("unset_clock", "", 1),
     ]  # fmt: skip
+    with server.database.read() as session:
+        column = session.exec(
+            select(SetAside).where(
+                SetAside.agent_id == agent.id, SetAside.kind == set_aside.UNKNOWN_COLUMN
+            )
+        ).one()
+    times = [row.time_ms / 1000 for row in rows]
+    assert column.from_time == datetime.fromtimestamp(min(times), UTC)
+    assert column.to_time == datetime.fromtimestamp(max(times), UTC)
 
 
 def test_a_late_row_marks_its_day_dirty_and_a_live_one_does_not(
