@@ -97,7 +97,7 @@ async def approve(
     view = await run_in_threadpool(
         agents.approve, runtime.database, scope, agent_id, principal, principal.at
     )
-    await door_of(request.app).reload()
+    await door_of(request.app).upkeep.reload()
     return view
 
 
@@ -109,7 +109,7 @@ async def revoke(
     view = await run_in_threadpool(
         agents.revoke, runtime.database, scope, agent_id, principal, principal.at
     )
-    await door_of(request.app).reload()
+    await door_of(request.app).upkeep.reload()
     return view
 
 

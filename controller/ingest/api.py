@@ -327,7 +327,7 @@ async def enrol(request: Request, runtime: RuntimeDep) -> EnrolAnswer:
     made = await run_in_threadpool(
         enrolment.enrol, runtime.database, machine, client_address(request), runtime.now()
     )
-    await door_of(request.app).reload_agent(made.agent)
+    await door_of(request.app).upkeep.reload_agent(made.agent)
     return EnrolAnswer(agent=made.agent, secret=made.secret, state=made.state)
 
 

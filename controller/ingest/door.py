@@ -9,32 +9,27 @@ over. Everything here runs on the event loop; blocks and documents are stored by
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlmodel import Session, col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collectors import catalog, records
 from collectors.records import WireError
-from controller.ingest import bookkeeping, documents, set_aside
+from controller.ingest import documents, set_aside
 from controller.ingest.acknowledgements import VERSION_SEQ_LIMIT, Conflict, Ledger
 from controller.ingest.block import Aside, Part
-from controller.ingest.bookkeeping import Pending, Written, moment
-from controller.ingest.books import Books
+from controller.ingest.bookkeeping import moment
 from controller.ingest.decode import Layout, Opened, Opener
-from controller.ingest.directory import RELOAD_SECONDS, Directory, Known, Row, read_rows
+from controller.ingest.directory import Known
 from controller.ingest.documents import Delivery, DocumentCommit, DocumentKind, kinds_of
 from controller.ingest.group_commit import GroupCommit, Outcome, try_later
 from controller.ingest.measured import EVER, NOBODYS, Measured
 from controller.ingest.request import Answer, Body, agreed, refusal
-from controller.ingest.tables import AgentEpoch, SetAside
+from controller.ingest.upkeep import MeasuredBy, Upkeep, nothing_measured
 from controller.problems import Problem
 from controller.runtime import Runtime
 
@@ -46,8 +41,6 @@ INFLATE_ASIDE_BYTES = 64 << 10
 POLLED = frozenset({catalog.REACH.name})
 """Tables whose rows name by their instance what is measured, whoever sends them: from pollers only,
 or any host's agent could say that another unit's line is up."""
-FLUSH_SECONDS = 5.0
-DISK_SECONDS = 1.0
 REFUSED_STATES = {
     "pending": ("agent pending", "the agent waits for approval; it will be let in then"),
     "revoked": ("agent revoked", "the agent was revoked; enrol it again with a new token"),
@@ -59,16 +52,6 @@ REFUSED_STATES = {
 }
 
 
-MeasuredBy = Callable[[Session, datetime], dict[str, dict[str, Measured]]]
-"""(session, now) to agent to code of the resources besides its own host whose rows it sends."""
-
-
-def nothing_measured(session: Session, now: datetime) -> dict[str, dict[str, Measured]]:
-    """Every agent measures its own host only."""
-    del session, now
-    return {}
-
-
 class Verdict(NamedTuple):
     """What a layout means for a table, found out once."""
 
@@ -77,8 +60,7 @@ class Verdict(NamedTuple):
 
 
 class Door:
-    """The state of one process's door. ``start`` before the first batch, ``close`` after the
-    last."""
+    """One process's door. ``start`` before the first batch, ``close`` after the last."""
 
     def __init__(
         self,
@@ -89,11 +71,11 @@ class Door:
         """``kinds``: the documents that capabilities above ingest take in; ``measured``: whose
         rows besides their own agents send."""
         ingest = runtime.settings.ingest
-        self._measured = measured
         self._kinds = kinds_of(kinds)
         self._runtime = runtime
         self._settings = ingest
-        self.directory = Directory()
+        self.upkeep = Upkeep(runtime, measured)
+        self.directory, self.books = self.upkeep.directory, self.upkeep.books
         self.commits = GroupCommit(
             runtime.samples,
             runtime.database,
@@ -102,131 +84,27 @@ class Door:
             future_minutes=ingest.future_minutes,
         )
         self._opener = Opener()
-        self.books = Books(self.directory)
-        self._documents = DocumentCommit(lambda each: self._in_thread(self._write_documents, each))
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="door")
-        self._tasks: list[asyncio.Task[None]] = []
-        self._closing = asyncio.Event()
-        self._starting: asyncio.Future[None] | None = None
-        self.disk_full = ""
+        self._documents = DocumentCommit(
+            lambda each: self.upkeep.in_thread(self._write_documents, each)
+        )
         self.answers: dict[int, int] = {}
         """Answers by status, for /metrics."""
 
-    # ---- life
-
     async def start(self) -> None:
         """Reads the register and starts the periodic work; once."""
-        if self._starting is None:
-            self._starting = asyncio.ensure_future(self._start())
-        try:
-            await asyncio.shield(self._starting)
-        except Exception:
-            self._starting = None  # the database may be there the next time
-            raise
-
-    async def _start(self) -> None:
-        rows, ledgers, subjects = await self._in_thread(self._read_all)
-        self.directory.refresh(rows)
-        self.directory.learn_measured(await self._in_thread(self._read_measured))
-        for ledger in ledgers:
-            known = self.directory.get(ledger.agent)
-            if known is not None:
-                known.add(ledger)
-        self.books.subjects.load(subjects)
-        self._measure_disk()
-        self._tasks = [
-            asyncio.create_task(self._every(seconds, work), name=f"ingest {name}")
-            for name, seconds, work in (
-                ("reload", RELOAD_SECONDS, self.reload),
-                ("flush", FLUSH_SECONDS, self.flush),
-                ("disk", DISK_SECONDS, self._look_at_disk),
-            )
-        ]
+        await self.upkeep.start()
 
     async def close(self) -> None:
         """Stores and writes what is still under way."""
-        # Not cancelled: a write that is under way must not be taken for one that failed.
-        self._closing.set()
-        await asyncio.gather(*self._tasks)
+        await self.upkeep.stop()
         await self.commits.close()
         await self._documents.close()
-        if self._starting is not None:
-            await self.flush()
-        self._threads.shutdown(wait=True)
+        await self.upkeep.close()
 
-    async def _every(self, seconds: float, work: Callable[[], Any]) -> None:
-        while not self._closing.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), seconds)
-            try:
-                await work()
-            except Exception:
-                # The database may be locked or gone for a while; the next round does the work.
-                log.exception("%s failed; trying again in %s s", work.__name__, seconds)
-
-    async def _in_thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-
-    def _read_all(self) -> tuple[list[Row], list[Ledger], list[tuple[str, str, str]]]:
-        with self._runtime.database.read() as session:
-            ledgers = [bookkeeping.ledger_of(row) for row in session.exec(select(AgentEpoch))]
-            subjects = session.exec(
-                select(col(SetAside.kind), col(SetAside.agent_id), col(SetAside.subject))
-            ).all()
-            return read_rows(session), ledgers, list(subjects)
-
-    def _read_agents(self, agent: str | None = None) -> list[Row]:
-        with self._runtime.database.read() as session:
-            return read_rows(session, agent)
-
-    def _read_measured(self) -> dict[str, dict[str, Measured]]:
-        with self._runtime.database.read() as session:
-            return self._measured(session, self._runtime.now())
-
-    async def reload(self) -> None:
-        """Takes in what the register says now: approvals, revocations, new agents."""
-        self.directory.refresh(await self._in_thread(self._read_agents))
-        self.directory.learn_measured(await self._in_thread(self._read_measured))
-
-    async def reload_agent(self, agent: str) -> None:
-        """Takes in one agent at once, where this process itself changed it."""
-        for row in await self._in_thread(self._read_agents, agent):
-            self.directory.put(row)
-
-    async def flush(self) -> None:
-        """Writes what changed, and learns what other processes wrote of the same agents."""
-        page = self.books.take()
-        if not page.pending:
-            return
-        try:
-            written = await self._in_thread(self._write, page.pending)
-        except Exception:
-            self.books.put_back(page)
-            raise
-        self.books.learn(written)
-
-    def _write(self, pending: Pending) -> Written:
-        with self._runtime.database.write() as session:
-            return bookkeeping.write(session, pending, self.books.subjects, self._runtime.now())
-
-    async def _look_at_disk(self) -> None:
-        self._measure_disk()
-
-    def _measure_disk(self) -> None:
-        data = self._runtime.settings.data
-        usage = shutil.disk_usage(data if data.exists() else ".")
-        floor = min(
-            self._settings.min_free_mb << 20, usage.total * self._settings.min_free_percent / 100
-        )
-        full = usage.free < floor
-        if full and not self.disk_full:
-            log.error("%s: %d MB free, batches are refused", data, usage.free >> 20)
-        self.disk_full = (
-            f"{usage.free >> 20} MB are free on the controller's disk, {int(floor) >> 20} MB are "
-            "kept free; free some, nothing is lost meanwhile"
-            if full
-            else ""
-        )
+    @property
+    def disk_full(self) -> str:
+        """Why no batch is taken; "" while there is room."""
+        return self.upkeep.disk_full
 
     # ---- one request
 
@@ -249,7 +127,7 @@ class Door:
         if scope["method"] != "POST":
             raise Problem(405, "method not allowed", "POST a batch", headers={"Allow": "POST"})
         headers = dict(scope["headers"])
-        if self._starting is None or not self._starting.done():
+        if not self.upkeep.started:
             await self.start()
         known = await self.authenticate(headers.get(b"authorization", b""))
         refuse_state(known)
@@ -346,7 +224,7 @@ class Door:
         agent = name.decode("ascii", "replace")
         known = self.directory.get(agent)
         if known is None and self.directory.may_look_up(agent, time.monotonic()):
-            await self.reload_agent(agent)
+            await self.upkeep.reload_agent(agent)
             known = self.directory.get(agent)
         if known is None or not known.accepts(secret):
             raise unauthorized("the agent is unknown or its secret is wrong; enrol it again")
