@@ -245,7 +245,8 @@ def once(config: Config, arguments: argparse.Namespace) -> int:
 
 def _once_sent(config: Config, seconds: float) -> int:
     from agent.log import Log
-    from agent.service import AlreadyRunningError, Service, lock_folder
+    from agent.process import AlreadyRunningError, lock_folder
+    from agent.service import Service
 
     try:
         lock_folder(config.state)
@@ -279,7 +280,7 @@ def _read_status(config: Config) -> dict[str, Any]:
 
 def status(config: Config, arguments: argparse.Namespace) -> int:
     """Shows the status file; it never opens the spool, which has one connection only."""
-    from agent.service import AlreadyRunningError, lock_folder
+    from agent.process import AlreadyRunningError, lock_folder
 
     told = _read_status(config)
     if not told:

@@ -336,7 +336,7 @@ async def serve() -> None:
 
 def main() -> int:
     """What ``lean.py --poller`` does."""
-    from agent.service import no_core_dumps  # noqa: PLC0415 - in this process only
+    from agent.process import no_core_dumps  # noqa: PLC0415 - in this process only
 
     no_core_dumps()
     asyncio.run(serve())

@@ -9,8 +9,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import select
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +24,7 @@ from agent.identity import IDENTITY as IDENTITY_FILE
 from agent.identity import Identity, IdentityError, read_boot, read_identity
 from agent.ipv6 import Ipv6Reports
 from agent.log import Log, utc_text
+from agent.process import AlreadyRunningError, lock_folder, no_core_dumps, stop_signals
 from agent.schedule import JUMP_MS, ClockWatch, Eras, Ticks, nominal_ms, usable
 from agent.ship import Shipper
 from agent.spool import Spool
@@ -463,33 +462,6 @@ def machine_key(facts: dict[str, Any]) -> str:
     return f"{facts.get('machine_id', '')}|{facts.get('instance_uuid', '')}"
 
 
-class AlreadyRunningError(Exception):
-    """Another agent has the state folder; the text is its pid."""
-
-
-def lock_folder(state: str) -> int:
-    """Holds ``state`` for this process until the handle is closed.
-
-    Raises AlreadyRunningError, OSError.
-    """
-    import fcntl  # noqa: PLC0415 - not on Windows Server, where a service manager sees to it
-
-    os.makedirs(state, mode=0o700, exist_ok=True)
-    lock = os.open(os.path.join(state, "agent.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        pid = os.pread(lock, 20, 0).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise AlreadyRunningError(pid) from None
-    try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    except OSError:
-        pass  # a full disk: the lock holds without the number
-    return lock
-
-
 def run(config: Config, log: Log) -> int:
     """Runs until SIGTERM or SIGINT; exit status 0, or 2 if the folder is not to be had."""
     os.umask(0o077)
@@ -502,7 +474,7 @@ def run(config: Config, log: Log) -> int:
     except OSError as error:
         log.event("error", "no_state_folder", folder=config.state, error=error.strerror)
         return 2
-    stopped = _stop_signals()
+    stopped = stop_signals()
     service = Service(config, log)
     service.start()
     if config.metrics_listen:
@@ -515,28 +487,3 @@ def run(config: Config, log: Log) -> int:
         pass
     service.stop()
     return 0
-
-
-def _stop_signals() -> select.poll:
-    """What becomes readable with SIGTERM or SIGINT.
-
-    One system call a wait, where threading.Event takes half of what a sub-sample costs.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    stopped = select.poll()
-    stopped.register(reader, select.POLLIN)
-    return stopped
-
-
-def no_core_dumps() -> None:
-    """The process holds a secret; a dump of it would, too."""
-    try:
-        import resource  # noqa: PLC0415
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (ImportError, OSError, ValueError):
-        pass
