@@ -144,6 +144,10 @@ PATTERNS = (
      r"them", "本项目没有可登录的主机地址，请补充地址，或上传证据包后研判"),
     (r"run (?P<n>\d+) is (?P<state>\w+) already", "第 {n} 次运行已经结束"),
     (r"run (?P<n>\d+) is being canceled", "第 {n} 次运行正在取消"),
+    (r"run (?P<n>\S+) is carrying plan (?P<plan>\S+) out: wait until that is over, or cancel it",
+     "第 {n} 次运行正在执行方案 {plan}，请等它结束或取消它"),
+    (r"(?P<name>.+) is being changed by run (?P<n>\S+) \((?P<what>.+)\): wait until that is over, "
+     r"or cancel it", "{name} 正由第 {n} 次运行（{what}）变更，请等它结束或取消它"),
     (r"the two runs are of different projects", "两次运行不属于同一个项目"),
     (r"give two different runs", "请选择两次不同的运行"),
     (r"name two runs: before and after", "请选择前后两次运行"),
@@ -184,6 +188,8 @@ PATTERNS = (
     (r"over (?P<n>\d+) lines", "超过 {n} 行"),
     # settings, credentials, variables
     (r"give either a private key or a password", "私钥和口令请只填一项"),
+    (r"the jump host (?P<name>.+) cannot be passed with a password: .+",
+     "跳板机 {name} 不能用口令通过：请保存一个跳板机和主机都接受的私钥，或不经跳板机登录"),
     (r"the private key is too long to be one", "私钥过长，不是有效的私钥"),
     (r"the private key has a passphrase: .+",
      "私钥带有口令，运行时无人输入；请先用 ssh-keygen -p 去掉，私钥在这里加密保存"),
@@ -191,6 +197,13 @@ PATTERNS = (
      "不是私钥，请粘贴整个文件，含 BEGIN 和 END 两行"),
     (r"variables: over (?P<n>\d+) bytes of JSON", "变量的 JSON 超过 {n} 字节"),
     (r"variables: a template .+ is not a value", "变量的值不能含模板符号"),
+    (r"variables of (?P<n>\S+) KB, at most (?P<most>\S+) KB go into one run: (?P<what>.+)",
+     "变量共 {n} KB，一次运行最多 {most} KB：{what}"),
+    (r"variable (?P<name>.+): names that begin with (?P<what>.+) are the controller's own: choose "
+     r"another", "变量 {name}：以 {what} 开头的名称由系统使用，请另取名称"),
+    (r"variable (?P<name>.+): a small letter, then small letters, digits and _ "
+     r"\((?P<most>\S+) at most\)",
+     "变量 {name} 应以小写字母开头，只含小写字母、数字和 _，最多 {most} 个字符"),
     (r"variable (?P<name>.+): not a name that may be set", "变量 {name} 不能设置"),
     (r"(?P<name>.+) is no date and time", "{name} 不是日期时间"),
     (r"(?P<name>.+) is no date", "{name} 不是日期"),
