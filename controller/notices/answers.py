@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from controller.access.roles import LOCAL
 from controller.notices import lifecycle
-from controller.notices.desk import Desk
+from controller.notices.desk import Desk, id_of
 from controller.notices.lifecycle import HANDLER, LEADER
 from controller.notices.model import ANSWERS, KEEP_REASONS
 from controller.notices.tables import Notice
@@ -67,6 +67,34 @@ def confirm(desk: Desk, code: str, item_id: int, note: str = "") -> Notice:
     item.confirmed, item.confirmed_by = desk.now, desk.principal.name
     desk.audit("confirm", notice, item=item_id, answer=item.answer)
     return notice
+
+
+def answer_all(desk: Desk, code: str, given: Answer) -> int:
+    """The same answer for every resource that has none yet; how many those are. All or none.
+    Raises Problem 403, 404, 409 where there are none, 422."""
+    notice = desk.find(code)
+    numbers = [id_of(item) for item in desk.items(notice) if item.state == "waiting"]
+    if not numbers:
+        raise Problem(409, "not possible now", "no resource waits for an answer")
+    for number in numbers:
+        answer(desk, code, number, given)
+    return len(numbers)
+
+
+def confirm_all(desk: Desk, code: str) -> int:
+    """Every answer that waits for the person in charge and is not their own; how many those are.
+    Raises Problem 403, 404, 409 where there are none."""
+    notice = desk.find(code)
+    _must_lead(desk)
+    numbers = [
+        id_of(item) for item in desk.items(notice)
+        if item.state == "answered" and item.answered_by != desk.principal.name
+    ]  # fmt: skip
+    if not numbers:
+        raise Problem(409, "not possible now", "no answer waits for your confirmation")
+    for number in numbers:
+        confirm(desk, code, number)
+    return len(numbers)
 
 
 def send_back(desk: Desk, code: str, item_id: int, note: str) -> Notice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from string import Formatter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -244,8 +245,11 @@ def run_findings(
 
 
 def said(text: str, detail: dict[str, Any]) -> str:
-    """The check's words with the evidence of then; "" where it does not fill them."""
+    """The check's words with the evidence of then; "" where it does not fill them, or where a name
+    in it is empty: the finding's own title says it better."""
     try:
+        if "" in (detail[name] for _, name, _, _ in Formatter().parse(text) if name):
+            return ""
         return text.format(**detail)
     except (KeyError, ValueError, TypeError):
         return ""

@@ -17,6 +17,7 @@ from controller.runtime import Runtime
 from controller.usage.queries import resource_series
 from controller.web import figures
 from controller.web.language import Text
+from controller.web.pages import evidence_words
 from controller.web.pages import notice_words as words
 from controller.web.pages.data import chart, gaps, line
 
@@ -83,7 +84,7 @@ def facts(item: ItemView, _: Text) -> tuple[Fact, ...]:
         found.append(Fact(_("依据条款"), item.policy_clause))
     for name, value in list(item.evidence.items())[:12]:
         if isinstance(value, (int, float, str)):
-            found.append(Fact(*words.evidence(name, value, _)))
+            found.append(Fact(*evidence_words.evidence(name, value, _)))
     return tuple(found)
 
 
@@ -92,6 +93,8 @@ def show_events(notice: NoticeDetail, _: Text) -> list[ShownEvent]:
     shown = []
     for event in reversed(notice.events):
         table = words.item_state if event.item_id else words.letter_state
+        if event.act.startswith("escalation_"):
+            table = words.escalation_state
         after = table(event.after, _)[1] if event.after != event.before else ""
         shown.append(ShownEvent(event, words.act(event.act, _), after))
     return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, ClassVar
@@ -11,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from controller.notices import answers, queries
 from controller.notices.answers import Answer
+from controller.notices.desk import Desk
 from controller.notices.model import ANSWERS, KEEP_REASONS
 from controller.notices.views import NoticeDetail
 from controller.problems import Problem
@@ -31,6 +33,9 @@ from controller.web.shell import Crumb, Flash
 from controller.web.view import View, opened
 
 router = APIRouter()
+
+ALL = -1
+"""In place of a resource's id: the answer is for all."""
 
 UnitView = Annotated[View, Depends(opened("notices.answer"))]
 
@@ -55,9 +60,14 @@ class NoticeUnitPage(render.Context):
     may_answer: bool
     path: str
     refused: int
-    """Id of the resource whose answer was refused, 0 for none; ``typed`` is that answer."""
+    """Id of the resource whose answer was refused, ALL for that of all, 0 for none; ``typed`` is
+    that answer."""
     typed: Answer
     error: str
+    unanswered: int
+    """Resources that wait for an answer, where the reader may give it."""
+    unconfirmed: int
+    """Answers that wait for the reader's confirmation."""
 
 
 def unit_page(
@@ -97,6 +107,8 @@ def unit_page(
         refused=refused,
         typed=typed or Answer(""),
         error=error,
+        unanswered=sum("answer" in each.acts and each.item.state == "waiting" for each in items),
+        unconfirmed=sum("confirm" in each.acts for each in items),
     )
     crumbs = [Crumb(_("提示函"), "/notices"), Crumb(notice.number or notice.code)]
     return view.page(context, active="notices", crumbs=crumbs, status=422 if error else 200)
@@ -112,13 +124,40 @@ def answer(
     keep_reason: Annotated[str, Form()] = "",
     keep_until: Annotated[str, Form()] = "",
 ) -> Response:
+    typed = Answer(chosen, note[:2000], keep_reason)
+    return _answer(
+        view, code, item_id, typed, keep_until,
+        lambda desk, given: answers.answer(desk, code, item_id, given),
+    )  # fmt: skip
+
+
+@router.post("/notices/{code}/answers")
+def answer_all(
+    code: str,
+    view: UnitView,
+    chosen: Annotated[str, Form(alias="answer")] = "",
+    note: Annotated[str, Form()] = "",
+    keep_reason: Annotated[str, Form()] = "",
+    keep_until: Annotated[str, Form()] = "",
+) -> Response:
+    """The same for every resource that has no answer yet."""
+    typed = Answer(chosen, note[:2000], keep_reason)
+    return _answer(
+        view, code, ALL, typed, keep_until,
+        lambda desk, given: answers.answer_all(desk, code, given),
+    )  # fmt: skip
+
+
+def _answer(
+    view: View, code: str, item_id: int, typed: Answer, keep_until: str,
+    do: Callable[[Desk, Answer], object],
+) -> Response:  # fmt: skip
     """What is incomplete comes back as it was typed, with what is wrong."""
     _ = view.text
-    typed = Answer(chosen, note[:2000], keep_reason)
     try:
         typed = replace(typed, keep_until=day_of(keep_until))
         with desk_of(view, write=True) as desk:
-            answers.answer(desk, code, item_id, typed)
+            do(desk, typed)
     except Problem as problem:
         if problem.status not in (403, 409, 422):
             raise
@@ -126,7 +165,19 @@ def answer(
         if problem.status == 422 and view.bound:
             return unit_page(view, code, refused=item_id, typed=typed, error=error)
         return render.go(path_of(code), Flash("bad", error))
-    return render.go(path_of(code), Flash("good", _("已提交，待负责人确认后生效。")))
+    return render.go(_back(code, item_id), Flash("good", _("已提交，待负责人确认后生效。")))
+
+
+def _back(code: str, item_id: int) -> str:
+    """To the resource that was worked on: a letter may list many."""
+    return f"{path_of(code)}#item-{item_id}" if item_id > 0 else path_of(code)
+
+
+@router.post("/notices/{code}/confirmations")
+def confirm_all(code: str, view: UnitView) -> RedirectResponse:
+    """Every answer that waits for the reader's confirmation."""
+    done = view.text("已确认，答复生效。")
+    return attempt(view, path_of(code), done, lambda desk: answers.confirm_all(desk, code))
 
 
 @router.post("/notices/{code}/items/{item_id}/confirm")
@@ -140,10 +191,10 @@ def confirm(
     _ = view.text
     if ok == "1":
         return attempt(
-            view, path_of(code), _("已确认，答复生效。"),
+            view, _back(code, item_id), _("已确认，答复生效。"),
             lambda desk: answers.confirm(desk, code, item_id, note),
         )  # fmt: skip
     return attempt(
-        view, path_of(code), _("已退回经办人。"),
+        view, _back(code, item_id), _("已退回经办人。"),
         lambda desk: answers.send_back(desk, code, item_id, note),
     )  # fmt: skip

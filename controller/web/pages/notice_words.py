@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from controller.notices.desk import CALENDAR_WRONG
 from controller.problems import Problem
-from controller.web import figures
 from controller.web.language import Text
 
 
@@ -104,34 +103,6 @@ def finding(code: str, _: Text) -> str:
         "unused": _("未使用"), "night_off": _("夜间及周末闲置"), "unclaimed": _("无人认领"),
     }  # fmt: skip
     return words.get(code, code)
-
-
-def evidence(name: str, value: object, _: Text) -> tuple[str, str]:
-    """(label, figure) of one piece of evidence; a name nobody translated stays as it is."""
-    signals = {
-        "cpu_used_pct": _("CPU 使用率"), "cpu_avg_pct": _("CPU 平均使用率"),
-        "cpu_max_pct": _("CPU 峰值"), "cpu_peak_pct": _("CPU 峰值"),
-        "mem_used_pct": _("内存使用率"), "mem_avg_pct": _("内存平均使用率"),
-        "mem_max_pct": _("内存峰值"), "net_bytes_s": _("网络流量"),
-        "net_avg_bytes_s": _("平均网络流量"), "net_rx_bytes_s": _("入网流量"),
-        "net_tx_bytes_s": _("出网流量"), "disk_used_pct": _("存储使用率"),
-    }  # fmt: skip
-    statistics = {
-        "mean": _("平均"), "max": _("最高"), "daily_mean": _("日均"), "worst": _("最高"),
-    }  # fmt: skip
-    signal = next((each for each in sorted(signals, key=len, reverse=True)
-                   if name == each or name.startswith(f"{each}_")), "")  # fmt: skip
-    label = name
-    if signal:
-        rest = name[len(signal) :].strip("_")
-        label = f"{signals[signal]} {statistics.get(rest, rest.upper())}".strip()
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if signal.endswith("_pct") or name.endswith("_pct"):
-            return label, figures.percent(value)
-        if signal.endswith("_bytes_s"):
-            return label, figures.rate(value)
-        return label, f"{value:.4g}"
-    return label, str(value)[:80]
 
 
 def level(code: str, _: Text) -> str:

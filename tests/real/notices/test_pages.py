@@ -207,8 +207,14 @@ def test_what_is_refused_comes_back_as_it_was_typed(console: Console) -> None:
             assert said in refused.text
         refused = handler.post(path, data={"answer": "dispute", "note": " "})
         assert (refused.status_code, _item(console.runtime, code).state) == (422, "waiting")
-        _post(handler, path, answer="release", note="可以释放")
+        refused = handler.post(f"/notices/{code}/answers", data={"answer": "keep", "note": "要用"})
+        assert (refused.status_code, "要用" in refused.text) == (422, True)
+        _post(handler, path, answer="dispute", note="夜间在用")
+        assert handler.post(f"/notices/{code}/confirmations").status_code == 303
     assert _item(console.runtime, code).state == "answered"
+    with console.client("czj-leader") as leader:
+        _post(leader, f"/notices/{code}/confirmations")
+    assert _item(console.runtime, code).state == "disputed"
 
 
 def test_a_scan_that_is_too_large_or_missing_is_said_on_the_page(console: Console) -> None:

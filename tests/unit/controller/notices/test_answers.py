@@ -26,6 +26,11 @@ def _item(house: Office, code: str) -> NoticeItem:
         return desk.items(desk.find(code))[0]
 
 
+def _items(house: Office, code: str) -> list[NoticeItem]:
+    with house.desk() as desk:
+        return desk.items(desk.find(code))
+
+
 def _answered(house: Office, code: str, given: Answer) -> int:
     """Answered by the handler and confirmed by the person in charge; the item's id."""
     number = _item(house, code).id or 0
@@ -174,6 +179,49 @@ def test_an_incomplete_answer_is_refused_with_what_is_missing(
     code = house.issue(1)
     with house.handler() as desk, pytest.raises(Problem, match=said):
         answers.answer(desk, code, _item(house, code).id or 0, given)
+
+
+def test_many_resources_are_answered_and_confirmed_at_once_each_written_down(
+    house: Office,
+) -> None:
+    code = house.issue(1, 2, 3)
+    first = _items(house, code)[0].id or 0
+    with house.handler() as desk:
+        answers.answer(desk, code, first, Answer("dispute", "夜间批处理"))
+        assert answers.answer_all(desk, code, Answer("release", "同意")) == 2
+    with pytest.raises(Problem, match="no resource waits"), house.handler() as desk:
+        answers.answer_all(desk, code, Answer("release"))
+    with pytest.raises(Problem, match="person in charge"), house.handler() as desk:
+        answers.confirm_all(desk, code)
+    with house.leader() as desk:
+        assert answers.confirm_all(desk, code) == 3
+    assert [item.state for item in _items(house, code)] == [
+        "disputed", "release_due", "release_due",
+    ]  # fmt: skip
+    with house.desk() as desk:
+        acts_ = [each.act for each in queries.detail(desk, code).events]
+        assert (acts_.count("answer"), acts_.count("confirm_release")) == (3, 2)
+
+
+def test_an_incomplete_answer_for_all_answers_none(house: Office) -> None:
+    code = house.issue(1, 2)
+    with pytest.raises(Problem, match="reason code"), house.handler() as desk:
+        answers.answer_all(desk, code, Answer("keep", keep_until=date(2026, 12, 30)))
+    assert {item.state for item in _items(house, code)} == {"waiting"}
+
+
+def test_the_person_in_charge_does_not_confirm_their_own_answers_with_all_others(
+    house: Office,
+) -> None:
+    code = house.issue(1, 2)
+    own, other = [item.id or 0 for item in _items(house, code)]
+    with house.leader() as desk:
+        answers.answer(desk, code, own, Answer("release"))
+    with house.handler() as desk:
+        answers.answer(desk, code, other, Answer("release"))
+    with house.leader() as desk:
+        assert answers.confirm_all(desk, code) == 1
+    assert [item.state for item in _items(house, code)] == ["answered", "release_due"]
 
 
 def test_every_keep_expires_and_then_the_unit_is_asked_again(house: Office) -> None:

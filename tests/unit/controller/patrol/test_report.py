@@ -141,3 +141,10 @@ def test_a_drill_is_a_run_of_its_own_kind(c: City) -> None:
             session, by, title="x", scenario="", participants=[], started=c.now,
             finished=c.now + timedelta(hours=1), steps=steps, conclusion="",
         )  # fmt: skip
+
+
+def test_words_with_nothing_in_them_give_way_to_the_findings_own_title() -> None:
+    text = "{mount} 已用 {used_pct:.1f} %"
+    assert views.said(text, {"mount": "/data", "used_pct": 97}) == "/data 已用 97.0 %"
+    assert views.said(text, {"mount": "", "used_pct": 97}) == ""
+    assert views.said(text, {"used_pct": 97}) == ""
