@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from controller.access.principal import local_principal
@@ -20,6 +21,7 @@ from controller.idle.tables import IdleScan, IdleVerdict
 from controller.ingest.tables import Agent
 from controller.inventory.dated import in_force
 from controller.inventory.tables import Holding, Resource
+from controller.ledger.tables import PendingCheck, PlatformImport
 from controller.notices import followup, messages, verify
 from controller.notices.desk import Desk
 from controller.notices.lifecycle import AWAITING_ANSWER, SYSTEM
@@ -186,5 +188,28 @@ def look(desk: Desk, item: NoticeItem) -> tuple[verify.Finding, Holding | None]:
         return verify.shrunk(item, holding), holding
     resource = session.get_one(Resource, item.resource_id)
     agents = session.exec(select(Agent).where(Agent.resource_id == item.resource_id)).all()
-    found = verify.released(resource, holding, agents, item.done or desk.now, desk.now)
+    done = item.done or desk.now
+    found = verify.released(
+        resource, holding, agents, done, desk.now, absent=_absent_from(session, item, done)
+    )
     return found, None if found.ok else holding
+
+
+def _absent_from(session: Session, item: NoticeItem, done: datetime) -> str:
+    """The file of the newest export, confirmed since ``done``, that names the resource no more."""
+    noticed = aliased(PlatformImport)
+    # An open check says that no export of its source has named it since.
+    newest = session.exec(
+        select(PlatformImport.file_name)
+        .join(noticed, col(noticed.source_id) == col(PlatformImport.source_id))
+        .join(PendingCheck, col(PendingCheck.import_id) == col(noticed.id))
+        .where(
+            PendingCheck.resource_id == item.resource_id,
+            PendingCheck.state == "open",
+            PlatformImport.state == "confirmed",
+            col(PlatformImport.confirmed) >= done,
+        )
+        .order_by(col(PlatformImport.confirmed).desc(), col(PlatformImport.id).desc())
+        .limit(1)
+    ).first()
+    return newest or ""

@@ -1,7 +1,8 @@
 """Whether what the provider reported is so: from the register and from the agent's silence.
 
-Released: the next platform export no longer holds the resource (retired, or nobody's), and if an
-agent measured it, it has been silent since. Shrunk: the register says the smaller size.
+Released: a platform export confirmed after the receipt names the resource no more (it waits
+under 待核实), or the register holds it no more (retired, or nobody's). And if an agent measured it,
+it has been silent since. Shrunk: the register says the smaller size.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ class Finding:
 
 def released(
     resource: Resource, holding: Holding | None, agents: Sequence[Agent], done: datetime,
-    now: datetime,
+    now: datetime, *, absent: str = "",
 ) -> Finding:  # fmt: skip
-    """``holding`` is the one in force now."""
+    """``holding`` is the one in force now; ``absent`` the export that names it no more, "" for none
+    since the receipt."""
     retired = resource.retired is not None and resource.retired <= now
-    if not retired and holding is not None:
+    if not retired and holding is not None and not absent:
         return Finding(False, "台账中仍在用，待下一次平台导出")
     speaking = [
         agent for agent in agents
@@ -43,7 +45,8 @@ def released(
     measured = [agent for agent in agents if agent.last_sample is not None]
     if measured and now - done < SILENCE:
         return Finding(False, "采集端静默不足24小时")
-    return Finding(True, "台账已注销" + ("，采集端已静默" if measured else ""))
+    gone = f"平台导出（{absent}）已无此资源" if absent else "台账已注销"
+    return Finding(True, gone + ("，采集端已静默" if measured else ""))
 
 
 def shrunk(item: NoticeItem, holding: Holding | None) -> Finding:

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from controller.ingest.tables import Agent
 from controller.inventory.tables import Holding, Resource
+from controller.ledger.tables import PendingCheck, PlatformImport, PlatformSource
 from controller.notices import acts, answers, bodies, clock, followup, office, orders, queries
 from controller.notices.answers import Answer
 from controller.notices.tables import Delivery, Escalation, NoticeItem, NoticeOrder, Recovery
@@ -86,6 +87,52 @@ def test_a_release_goes_from_the_answer_to_the_ledger(house: Office) -> None:
         row = desk.session.exec(select(Recovery)).one()
         assert (row.how, row.vcpu, row.mem_bytes, row.cost_month) == ("released", 8, 16 * GIB, None)
         assert queries.ledger(desk, 1, 10).items[0].notice_code == code
+
+
+def test_a_release_is_verified_by_the_next_export_that_names_the_resource_no_more(
+    house: Office,
+) -> None:
+    code = house.issue(1)
+    number = _answered(house, code, Answer("release"))
+    _act(house, code, number, "order_stop")
+    _receipt(house)
+    house.clock.advance(days=8)
+    _export(house, 1, names=False)  # it was away from an export before it was deleted
+    _act(house, code, number, "order_recover")
+    house.clock.advance(hours=1)
+    _receipt(house, snapshot="snap-1")
+    house.clock.advance(days=1)
+    assert clock.tick(house.runtime)["verified"] == 0
+    _export(house, 2, names=True)  # the provider has it again: it was not deleted
+    assert clock.tick(house.runtime)["verified"] == 0
+    _export(house, 3, names=False)
+    assert clock.tick(house.runtime)["verified"] == 1
+    with house.desk() as desk:
+        row = desk.session.exec(select(Recovery)).one()
+        assert (row.vcpu, row.evidence) == (8, "平台导出（清单-3.xlsx）已无此资源")
+    assert house.read(code).state == "closed"
+
+
+def _export(house: Office, number: int, *, names: bool) -> None:
+    """What confirming a platform's export leaves behind about resource 1."""
+    now = house.clock()
+    with house.desk() as desk:
+        if number == 1:
+            desk.session.add(PlatformSource(id=1, code="cloud-a", name="云A", changed=now))
+            desk.session.flush()
+        made = PlatformImport(
+            id=number, source_id=1, file_name=f"清单-{number}.xlsx", sha256="0" * 64, since=now,
+            state="confirmed", uploaded=now, confirmed=now, document=b"",
+        )  # fmt: skip
+        desk.session.add(made)
+        desk.session.flush()
+        if names:
+            check = desk.session.exec(
+                select(PendingCheck).where(PendingCheck.state == "open")
+            ).one()
+            check.state = "back"
+        else:
+            desk.session.add(PendingCheck(resource_id=1, import_id=number, noticed=now))
 
 
 def test_an_agent_that_still_speaks_holds_up_the_verification(house: Office) -> None:
