@@ -381,11 +381,31 @@
         rank(element);
         continue;
       }
-      load(element.dataset.url)
-        .then((answer) => trend(element, answer))
-        .catch((error) => note(element, `${element.dataset.failed} ${error.message}`));
+      if ("lazy" in element.dataset) {
+        element.dataset.drawn = "waiting";
+        near.observe(element);
+        continue;
+      }
+      ask(element);
     }
   }
+  function ask(element) {
+    element.dataset.drawn = "loading";
+    load(element.dataset.url)
+      .then((answer) => trend(element, answer))
+      .catch((error) => note(element, `${element.dataset.failed} ${error.message}`));
+  }
+  // Of a page that lists hundreds of charts (data-lazy) those are asked for that come near the view.
+  const near = new IntersectionObserver(
+    (seen) => {
+      for (const each of seen) {
+        if (!each.isIntersecting) continue;
+        near.unobserve(each.target);
+        ask(each.target);
+      }
+    },
+    { rootMargin: "600px" },
+  );
   document.addEventListener("DOMContentLoaded", () => draw(document));
   document.addEventListener("htmx:afterSwap", () => {
     // A page that refreshes itself for weeks must not keep the charts and answers of all that time.

@@ -264,6 +264,35 @@ def test_the_scan_is_uploaded_from_the_page_by_hand(
         context.close()
 
 
+def test_charts_far_down_a_letter_are_asked_for_when_they_come_near(
+    console: Console, browser: Browser
+) -> None:
+    with console.client("ops") as ops:
+        code = re.findall(r"TX-\d{4}-\d{4}", ops.get("/notices").text)[0]
+        context = browser.new_context(viewport={"width": 900, "height": 600})
+        context.add_cookies(
+            [{"name": c.name, "value": c.value or "", "url": console.url} for c in ops.cookies.jar]
+        )
+        page = context.new_page()
+        page.goto(f"{console.url}/notices/{code}")
+        page.wait_for_selector("[data-chart] canvas")
+        far = """() => {
+            const chart = document.querySelector("[data-lazy]").cloneNode(false);
+            delete chart.dataset.drawn;
+            chart.id = "far";
+            const gap = document.createElement("div");
+            gap.style.height = "5000px";
+            document.querySelector("main").append(gap, chart);
+            document.dispatchEvent(new Event("htmx:afterSwap"));
+        }"""
+        page.evaluate(far)
+        page.wait_for_timeout(400)
+        assert page.locator("#far").get_attribute("data-drawn") == "waiting"
+        page.locator("#far").scroll_into_view_if_needed()
+        page.wait_for_selector("#far canvas")
+        context.close()
+
+
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_pages_fit_their_screen_in_both_languages(
