@@ -279,6 +279,7 @@ def test_charts_far_down_a_letter_are_asked_for_when_they_come_near(
         far = """() => {
             const chart = document.querySelector("[data-lazy]").cloneNode(false);
             delete chart.dataset.drawn;
+            chart.removeAttribute("_echarts_instance_");
             chart.id = "far";
             const gap = document.createElement("div");
             gap.style.height = "5000px";
