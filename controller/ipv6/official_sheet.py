@@ -22,7 +22,7 @@ def read_official_file(file: BinaryIO, name: str) -> list[OfficialRow]:
     try:
         sheets = list(read_sheets(file, name))
     except UnreadableError as error:
-        raise Problem(422, "unreadable file", f"{name}: {error}") from None
+        raise Problem(422, "unreadable file", str(error)) from None
     for sheet in sheets:
         lines = [(row.number, [_text(cell) for cell in row.cells]) for row in sheet.rows]
         for place, (_, heads) in enumerate(lines[:HEAD_ROWS]):

@@ -24,7 +24,7 @@ def read_site_file(file: Path) -> list[dict[str, str]]:
         with file.open("rb") as content:
             table = read_table(read_sheets(content, file.name), COLUMNS, ("url",))
     except UnreadableError as error:
-        raise Problem(422, "unreadable file", f"{file.name}: {error}") from None
+        raise Problem(422, "unreadable file", str(error)) from None
     for record in table.records:
         for name in ("code", "url", "unit"):
             if not record.values.get(name) and name not in record.failed:
