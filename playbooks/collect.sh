@@ -565,7 +565,18 @@ config_files() {
     \( -name '*.properties' -o -name '*.yml' -o -name '*.yaml' -o -name '*.xml' -o -name '*.conf' -o -name '*.cnf' -o -name '*.ini' -o -name '*.env' -o -name '*.sh' -o -name '*.service' -o -name '*.json' -o -name '*.config' -o -name 'tnsnames.ora' -o -name '*.cfg' \) -print 2>/dev/null | head -n 3000
 }
 # lines_of PATTERN: path:line: text of the files named on standard input, each line cut
-lines_of() { while IFS= read -r f; do grep -nE -m 60 "$1" "$f" /dev/null 2>/dev/null; done | cut -c 1-400; }
+# Many files to one grep: to read a long pattern costs more than to look for it in a file.
+lines_of() {
+  lines_pattern=$1
+  set --
+  {
+    while IFS= read -r f; do
+      set -- "$@" "$f"
+      [ $# -lt 100 ] || { grep -nE -m 60 "$lines_pattern" "$@" /dev/null; set --; }
+    done
+    [ $# = 0 ] || grep -nE -m 60 "$lines_pattern" "$@" /dev/null
+  } 2>/dev/null | cut -c 1-400
+}
 appconfig() {
   root || mark denied
   config_files | lines_of 'jdbc:|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|localhost|[Dd]river|[Dd]ialect|databaseId|listen |<Connector|ssl_|SSLProtocol|MQ|tuxedo|tibco|charset|encoding|preferIPv4|weblogic|websphere|whitelist|allow |limit_req|Invoker|password.*(MD5|md5|SHA1|sha1)|MessageDigest|wpad|serverTimezone'
