@@ -29,6 +29,7 @@ from controller.readiness.tables import (
     ReadinessRun,
     ReadinessRunHost,
 )
+from controller.said import say
 from playbooks.cutover.plan import PlanError, read_hosts
 
 KINDS = ("cutover", "rollback")
@@ -59,7 +60,8 @@ def start(
     if why := plans.runnable(plan, now):
         raise Problem(409, "not to be carried out", why)
     if session.get_one(MoveProject, plan.project_id).state == "cancelled":
-        raise Problem(409, "not to be carried out", "the move of this plan was cancelled")
+        said = say("the move of this plan was cancelled", "该方案所属的迁网项目已取消")
+        raise Problem(409, "not to be carried out", said)
     chosen = playbook_plan(plan.hosts, wave)["cutover_hosts"]
     if not chosen:
         raise Problem(404, "no such wave", f"plan {plan_id} has waves 1 to {len(plan.waves)}")

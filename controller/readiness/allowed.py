@@ -20,6 +20,7 @@ from controller.readiness.tables import (
     ReadinessRun,
     ReadinessRunHost,
 )
+from controller.said import say
 
 UNDER_WAY = ("queued", "running")
 UNTIL = "yunxun_until"
@@ -131,8 +132,11 @@ def check_free(
             found = by_name.get(name)
         if found is not None:
             raise Problem(
-                409, "under way", f"{found.name} is being changed by run {run_id} ({other}): wait "
-                "until that is over, or cancel it",
+                409, "under way", say(
+                    f"{found.name} is being changed by run {run_id} ({other}): wait until that is "
+                    "over, or cancel it",
+                    f"主机 {found.name} 正由第 {run_id} 次运行变更：请待其结束，或先取消它",
+                ),
             )  # fmt: skip
 
 
@@ -146,8 +150,11 @@ def _check_plan(session: Session, plan: int) -> None:
     )
     if under_way is not None:
         raise Problem(
-            409, "under way", f"run {under_way} is carrying plan {plan} out: wait until that is "
-            "over, or cancel it",
+            409, "under way", say(
+                f"run {under_way} is carrying plan {plan} out: wait until that is over, or "
+                "cancel it",
+                f"方案 {plan} 正由第 {under_way} 次运行执行：请待其结束，或先取消它",
+            ),
         )  # fmt: skip
 
 

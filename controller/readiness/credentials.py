@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from controller.problems import Problem
 from controller.readiness.tables import ReadinessCredential, ReadinessProject
+from controller.said import say
 from controller.settings import Settings
 from controller.store.sealing import open_sealer
 
@@ -88,8 +89,11 @@ def _refuse_password(project: ReadinessProject) -> None:
     jump = project.connection.get("jump_host")
     if jump:
         raise Problem(
-            422, "bad credential", f"the jump host {jump} cannot be passed with a password: keep a "
-            "private key that jump host and hosts accept, or reach the hosts without the jump host"
+            422, "bad credential", say(
+                f"the jump host {jump} cannot be passed with a password: keep a private key that "
+                "jump host and hosts accept, or reach the hosts without the jump host",
+                f"不能用口令经堡垒机 {jump} 登录：请保存堡垒机和主机都接受的私钥，或不经堡垒机登录",
+            ),
         )  # fmt: skip
 
 

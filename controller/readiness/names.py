@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.problems import Problem
+from controller.said import say
 
 HOST = re.compile(r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff._-]{0,63}")
 DNS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,252}[0-9A-Za-z])?")
@@ -74,8 +75,11 @@ def variables(given: Mapping[str, Any], *, ours: bool = False) -> dict[str, Any]
     for name in given:
         if name.startswith(reserved):
             raise Problem(
-                422, "bad variable", f"variable {name!r}: names that begin with "
-                f"{', '.join(reserved)} are the controller's own: choose another",
+                422, "bad variable", say(
+                    f"variable {name!r}: names that begin with {', '.join(reserved)} are the "
+                    "controller's own: choose another",
+                    f"变量 {name}：以 {'、'.join(reserved)} 开头的名称由控制端专用，请换一个名称",
+                ),
             )  # fmt: skip
         if not VARIABLE.fullmatch(name):
             raise Problem(
@@ -86,9 +90,12 @@ def variables(given: Mapping[str, Any], *, ours: bool = False) -> dict[str, Any]
     size, most = len(text.encode()), MOST_OWN_VARIABLES if ours else MOST_VARIABLES
     if size > most:
         what = "wave by wave, or fewer hosts at a time" if ours else "give less with one run"
+        zh = "请按批次或减少主机数分次执行" if ours else "请减少一次运行给出的内容"
         raise Problem(
-            422, "too large", f"variables of {size >> 10} KB, at most {most >> 10} KB go into one "
-            f"run: {what}",
+            422, "too large", say(
+                f"variables of {size >> 10} KB, at most {most >> 10} KB go into one run: {what}",
+                f"变量共 {size >> 10} KB，一次运行最多 {most >> 10} KB：{zh}",
+            ),
         )  # fmt: skip
     if any(mark in text for mark in ("{{", "{%", "{#")):
         raise Problem(422, "bad variable", "variables: a template ({{, {%, {#) is not a value")

@@ -93,7 +93,10 @@ def rollouts_page(view: RolloutPageView) -> Response:
         rows=[_shown(view, row) for row in rows],
         table=tables.TableState("/agents/rollouts", {}, "", False, page, tables.PAGE_SIZE, total),
         may_run=manager,
-        ready=bundles.list_bundles(view.runtime.settings) if manager else [],
+        ready=[
+            each.model_copy(update={"why": in_words(each.why, view.language)})
+            for each in (bundles.list_bundles(view.runtime.settings) if manager else [])
+        ],
         logins=logins,
         folder=str(bundles.folder(view.runtime.settings)) if manager else "",
         signer=bundles.signer(view.runtime.settings) if manager else "",
