@@ -154,10 +154,10 @@ class NoticeOrder(SQLModel, table=True):
     ordered_by: str = ""
     done: datetime | None = Field(default=None, sa_type=UtcDateTime)
     done_by: str = ""
-    withdrawn: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When it was called back: no receipt is waited for."""
     snapshot: str = Field(default="", max_length=200)
     note: str = Field(default="", max_length=2000)
+    withdrawn: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When it was called back: no receipt is waited for."""
 
 
 class NoticeFile(SQLModel, table=True):
