@@ -61,9 +61,19 @@ def unit_of(vm: int) -> int:
     return vm % UNITS + 1
 
 
-def registers(runtime: Runtime, end: int, holder: Callable[[int], int] = unit_of) -> None:
-    """Units, systems, resources and who holds them (``holder`` of a VM's number), since 400 days
-    before ``end``."""
+def system_of(vm: int) -> int:
+    """Which of its unit's systems a VM belongs to, from 0."""
+    return vm // UNITS % SYSTEMS
+
+
+def registers(
+    runtime: Runtime,
+    end: int,
+    holder: Callable[[int], int] = unit_of,
+    system: Callable[[int], int] = system_of,
+) -> None:
+    """Units, systems, resources and who holds them (``holder`` of a VM's number, in its
+    ``system``), since 400 days before ``end``."""
     since = datetime.fromtimestamp(end - 400 * 86_400, UTC)
     with runtime.database.write() as session:
         connection = session.connection()
@@ -108,7 +118,7 @@ def registers(runtime: Runtime, end: int, holder: Callable[[int], int] = unit_of
                     "resource_id": vm,
                     "since": since,
                     "unit_id": holder(vm),
-                    "system_id": (holder(vm) - 1) * SYSTEMS + vm // UNITS % SYSTEMS + 1,
+                    "system_id": (holder(vm) - 1) * SYSTEMS + system(vm) + 1,
                     "vcpu": vcpu_of(vm),
                     "mem_bytes": vcpu_of(vm) * 4.0 * (1 << 30),
                     "disk_bytes": 200.0 * (1 << 30),

@@ -4,8 +4,10 @@ would have left the rest of it to the worker.
 
     python -m bench corrections
 
-Every figure of the four units concerned, before and after, is held against numpy's over the same
-five-minute rows. A week of the whole city's rows stands beside them.
+A unit's resources are spread over its four systems, as in the other benchmarks' city; the sums of
+a system are made again from all that it holds. Every figure of the four units concerned, before
+and after, is held against numpy's over the same five-minute rows. A week of the whole city's rows
+stands beside them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.city import VMS, city, generate, registers, sum_up, vcpu_of
+from bench.city import SYSTEMS, VMS, city, generate, registers, sum_up, vcpu_of
 from controller.access.scope import CITY
 from controller.inventory.corrections import correct_many
 from controller.inventory.holdings import correct
@@ -49,7 +51,7 @@ def measure() -> dict[str, float]:
     until = datetime.fromtimestamp(end, UTC)
     with tempfile.TemporaryDirectory(prefix="yunxun-bench-") as name, city(Path(name)) as world:
         runtime, _ = world
-        registers(runtime, end, _holder)
+        registers(runtime, end, _holder, lambda vm: vm % SYSTEMS)
         began = time.monotonic()
         for unit, days in ((LARGE, SHORT), (SMALL, SHORT), (FIRST, LONG), (SECOND, LONG)):
             generate(runtime, OF_UNIT[unit], end - days * DAY, end)

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collectors.catalog import TABLES
 from controller.store import dirty, rollup_sql
@@ -69,21 +70,27 @@ def _turns(marks: Sequence[OwnerMark], holdings: Holdings) -> Iterator[Turn]:
     for first, last in spans({mark.day for mark in marks}, LONGEST):
         inside = [mark for mark in marks if first <= mark.day <= last]
         owners = sorted({(mark.unit, mark.system) for mark in inside})
-        count = len(resources_of(holdings, owners, _midnight(first), _midnight(last) + st.DAY_S))
+        held = held_by(holdings, owners, _midnight(first), _midnight(last) + st.DAY_S)
+        count = len(set(holdings.resource[held].tolist()))
         days = min(MOST_ROWS // max(1, count * _A_DAY), MOST_SUMS // (len(owners) * _A_DAY))
         for start, end in spans({mark.day for mark in inside}, max(1, days)):
             part = [mark for mark in inside if start <= mark.day <= end]
             yield Turn(sorted({(mark.unit, mark.system) for mark in part}), start, end, part)
 
 
-def resources_of(
+def held_by(
     holdings: Holdings, owners: Sequence[tuple[int, int]], start: int, end: int
-) -> list[int]:
-    """Ids of what these owners hold at any time in [start, end), epoch seconds."""
+) -> NDArray[np.bool_]:
+    """Which holdings are of these owners at any time in [start, end), epoch seconds."""
     wanted = np.array([unit << 32 | system for unit, system in owners], np.int64)
-    held = np.isin(holdings.unit << 32 | holdings.system, wanted)
-    held &= (holdings.since < end) & (holdings.until > start)
-    return sorted(set(holdings.resource[held].tolist()))
+    held: NDArray[np.bool_] = np.isin(holdings.unit << 32 | holdings.system, wanted)
+    return held & (holdings.since < end) & (holdings.until > start)
+
+
+def sized(holdings: Holdings, held: NDArray[np.bool_]) -> bool:
+    """Whether all of these holdings have their allocation."""
+    sizes = (holdings.vcpu[held], holdings.mem_bytes[held], holdings.disk_bytes[held])
+    return not any(np.isnan(size).any() for size in sizes)
 
 
 def _roll(stores: Stores, turn: Turn) -> None:
@@ -96,7 +103,8 @@ def _roll(stores: Stores, turn: Turn) -> None:
     register = register_of(stores.database)
     holdings = register.read()
     register.push(stores.samples, holdings, stores.now())
-    resources = resources_of(holdings, turn.owners, start, end)
+    held = held_by(holdings, turn.owners, start, end)
+    resources = sorted(set(holdings.resource[held].tolist()))
     coarse = stores.samples.query(rollup_sql.has_coarse(HOST, start, end))
     statements = [
         rollup_sql.vanished_groups(piece, turn.owners),
@@ -109,6 +117,7 @@ def _roll(stores: Stores, turn: Turn) -> None:
             snapshot=holdings.snapshot,
             coarse=int(coarse["n"][0]) > 0,
             owners=turn.owners,
+            sized=sized(holdings, held),
         )
         statements.insert(0, sums)
     for statement in statements:

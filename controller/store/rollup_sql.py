@@ -27,6 +27,8 @@ _COARSE_METRICS = (
     "net_tx_bytes_s",
 )
 """What the group sums are made of."""
+_MEASURED_SIZES = ("cpu_count", "mem_total_bytes", "disk_total_bytes")
+"""Of those, what stands for an allocation that no register has."""
 
 
 class Piece(NamedTuple):
@@ -232,15 +234,23 @@ Owners = Sequence[tuple[int, int]]
 
 
 def groups(
-    table: Table, piece: Piece, *, snapshot: int, coarse: bool, owners: Owners | None = None
+    table: Table,
+    piece: Piece,
+    *,
+    snapshot: int,
+    coarse: bool,
+    owners: Owners | None = None,
+    sized: bool = False,
 ) -> str:
     """INSERT of ``group_5m``: sums by the owner of the register's ``snapshot`` at the row's time.
 
     ``coarse``: coarse rows may cover a part of the window. ``owners``: only these groups, whose
-    resources at any time of the window must be among the piece's; None is all groups.
+    resources at any time of the window must be among the piece's; None is all groups. ``sized``:
+    every holding concerned has its allocation, so measured sizes are not read.
     """
     start, end, version = piece[:3]
-    names = ", ".join(_COARSE_METRICS)
+    metrics = [name for name in _COARSE_METRICS if not (sized and name in _MEASURED_SIZES)]
+    names = ", ".join(metrics)
     rows = (
         f"SELECT resource, toDateTime(time, 'UTC') AS bucket, {names}, arrived "
         f"FROM {table.name}_5m FINAL "
@@ -251,9 +261,7 @@ def groups(
             f"SELECT resource, toDateTime(time, 'UTC') FROM {table.name}_5m FINAL "
             f"WHERE {piece.which} AND instance = '' AND {window('time', start, end)}"
         )
-        spread = coarse_buckets(
-            f"{table.name}_coarse", piece.which, (start, end), _COARSE_METRICS, finer
-        )
+        spread = coarse_buckets(f"{table.name}_coarse", piece.which, (start, end), metrics, finer)
         rows = f"{rows} UNION ALL {spread}"
     sums = {
         "n": "count()",
@@ -271,32 +279,49 @@ def groups(
         "net_tx_n": "countIf(not isNaN(net_tx_bytes_s))",
         "net_tx_bytes_s": st.total("net_tx_bytes_s"),
     }
+    sizes = {
+        "cpu": "if(isNaN(vcpu), cpu_count, vcpu)",
+        "mem": "if(isNaN(mem_bytes), mem_total_bytes, mem_bytes)",
+        "disk": "if(isNaN(disk_bytes), disk_total_bytes, disk_bytes)",
+    }
+    if sized:
+        sizes = {"cpu": "vcpu", "mem": "mem_bytes", "disk": "disk_bytes"}
+        sums |= {f"{name}_known": f"s_{name}_present" for name in ("vcpu", "mem", "disk")}
     keys = ", ".join(GROUP_KEY)
     keep = ""
     if piece.rolled_cutoff:
         keep = f" AND bucket NOT IN ({_guarded_groups(piece)})"
+    held = f"FROM holding FINAL WHERE snapshot = {int(snapshot)}{_of_owners(owners)}"
+    # One small number for the four of a key: less to hash for every row.
+    number = f"toUInt32(dense_rank() OVER (ORDER BY {keys})) AS owner"
     return f"""
 INSERT INTO group_5m ({keys}, time, {", ".join(GROUP_SUMS)}, version, arrived)
-SELECT {keys}, bucket, {", ".join(f"{sums[name]} AS s_{name}" for name in GROUP_SUMS)},
-  {version}, min(arrived)
+SELECT {keys}, bucket, {", ".join(f"s_{name}" for name in GROUP_SUMS)}, {version}, first
 FROM (
-  SELECT *, if(isNaN(vcpu), cpu_count, vcpu) AS size_cpu,
-    if(isNaN(mem_bytes), mem_total_bytes, mem_bytes) AS size_mem,
-    if(isNaN(disk_bytes), disk_total_bytes, disk_bytes) AS size_disk,
-    {USED_MEMORY.format(size="size_mem")} AS used_mem,
-    {USED_DISK.format(size="size_disk")} AS used_disk,
-    not isNaN(cpu_used_pct) AND not isNaN(size_cpu) AS cpu_ok,
-    not isNaN(used_mem) AND not isNaN(size_mem) AS mem_ok,
-    not isNaN(used_disk) AND not isNaN(size_disk) AS disk_ok
-  FROM ({rows}) AS r
-  INNER JOIN (
-    SELECT resource, since, until, {keys}, vcpu, mem_bytes, disk_bytes
-    FROM holding FINAL WHERE snapshot = {int(snapshot)}{_of_owners(owners)}
-  ) AS h ON r.resource = h.resource
-  WHERE toInt64(toUnixTimestamp(bucket)) >= h.since AND toInt64(toUnixTimestamp(bucket)) < h.until
-    {keep}
-)
-GROUP BY {keys}, bucket"""
+  SELECT owner, bucket, {", ".join(f"{sums[name]} AS s_{name}" for name in GROUP_SUMS)},
+    min(arrived) AS first
+  FROM (
+    SELECT *, {", ".join(f"{size} AS size_{name}" for name, size in sizes.items())},
+      {USED_MEMORY.format(size="size_mem")} AS used_mem,
+      {USED_DISK.format(size="size_disk")} AS used_disk,
+      not isNaN(cpu_used_pct) AND not isNaN(size_cpu) AS cpu_ok,
+      not isNaN(used_mem) AND not isNaN(size_mem) AS mem_ok,
+      not isNaN(used_disk) AND not isNaN(size_disk) AS disk_ok
+    FROM ({rows}) AS r
+    INNER JOIN (
+      SELECT resource, {_second("since")} AS since, {_second("until")} AS until, {number},
+        vcpu, mem_bytes, disk_bytes
+      {held}
+    ) AS h ON r.resource = h.resource
+    WHERE toUnixTimestamp(bucket) >= h.since AND toUnixTimestamp(bucket) < h.until{keep}
+  )
+  GROUP BY owner, bucket
+) AS s INNER JOIN (SELECT DISTINCT {keys}, {number} {held}) AS k USING (owner)"""
+
+
+def _second(column: str) -> str:
+    """Epoch seconds in 32 bits, as a bucket's are: compared without a conversion of every row."""
+    return f"toUInt32(greatest(0, least(4294967295, {column})))"
 
 
 def vanished_groups(piece: Piece, owners: Owners | None = None) -> str:
