@@ -126,7 +126,7 @@ def hosts_page(view: Ipv6View) -> Response:
         (Head("system", _("业务系统")), lambda h: h.system or None, lambda h: Cell(h.system)),
         (Head("score", _("得分")), lambda h: h.score, score),
         (Head("lost", _("不达标项")), lambda h: len(h.lost) if h.at else None,
-         lambda h: Cell("、".join(titles.get(code, code) for code in h.lost))),
+         lambda h: Cell("、".join(titles.get(code, code) for code in h.lost), wide=True)),
         (Head("traffic", _("IPv6 流量 %"), numeric=True), lambda h: h.traffic_pct,
          lambda h: Cell(figures.percent(h.traffic_pct, unit=False))),
         (Head("at", _("读取时间")), lambda h: h.at,

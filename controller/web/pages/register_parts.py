@@ -24,12 +24,14 @@ Claimant = Annotated[View, Depends(opened("claims.make"))]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, where it leads, and how it is judged (good, warn, bad, or not)."""
+    """A cell: its text, where it leads, and how it is judged (good, warn, bad, or not); a long text
+    is ``wide``, so that a phone scrolls sideways rather than breaking it into a pillar."""
 
     text: str
     href: str = ""
     tone: str = ""
     title: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
