@@ -288,14 +288,14 @@ def _facts(reading: dict[str, Any], _: Text) -> list[tuple[str, str]]:
         wrong = ipv6_words.distrust(str(shown.get("error")), _)
         word = _("有效，至 {day}", day=until) if shown.get("valid") else wrong
         facts.append((_("证书"), word))
-    tries = reading.get("tries") or {}
+    tries, home = reading.get("tries") or {}, _("首页")
     for version in ("v6", "v4"):
         status, error = reading.get(f"status_{version}"), reading.get(f"home_error_{version}")
         words = [str(status or "–"), ipv6_words.fetch_error(str(error or ""), _)]
         if tries.get(f"home_{version}"):
             words.append(_("{n} 次访问成功 {good} 次", n=tries[f"home_{version}"],
                           good=tries.get(f"home_{version}_good", 0)))  # fmt: skip
-        facts.append((f"IP{version} {_('首页')}", " · ".join(each for each in words if each)))
+        facts.append((f"IP{version} {home}", " · ".join(each for each in words if each)))
     if tries.get("again"):
         told_again = _("{n} 次，成功 {good} 次", n=tries["again"], good=tries.get("again_good", 0))
         facts.append((_("链接因超时或中断重试"), told_again))
