@@ -26,8 +26,8 @@ from controller.idle import sql
 from controller.idle.spans import Spans, spans_of
 from controller.store.samples import Columns, Samples
 
-SLICE = 500
-"""Resources of one statement: percentiles keep every value, a month of three signals is 50 MB."""
+SLICE = 400
+"""Resources of one statement: percentiles keep every value, a month of three signals is 40 MB."""
 LANES = 2
 """Statements at once, each on one thread."""
 ONE_THREAD = {"max_threads": 1}
