@@ -144,9 +144,6 @@ def _end(told: dict[str, Any], form: str, wanted: str) -> None:
     else:
         _show(told)
     good = {"confirmed": ("confirmed",), "back": ("rolled_back", "untouched")}.get(wanted)
-    if wanted == "back" and told["run"]["kind"] == "rollback":
-        # A confirmed cut-over in reverse is confirmed on the old address.
-        good = ("rolled_back", "untouched", "confirmed")
     if good and any(it["state"] not in good for it in told["items"]):
         raise typer.Exit(PROBLEMS)
 

@@ -199,6 +199,11 @@ def _host(
         state = "untouched"  # it never began
     if state == "unknown" and first.state == "failed" and run.state in runs.UNDER_WAY:
         state = "running"  # going back; what became of it is still to be read
+    if run.kind == "rollback":
+        if run.state in runs.UNDER_WAY and first.state in ("waiting", "running"):
+            state = first.state  # where it was before is not where it will be
+        elif last is first:
+            state = _where_after_reverse(state, markers)
     deadline = next((mark["deadline_at"] for mark in markers if mark.get("deadline_at")), "")
     decided = state in OVER or any(mark.get("stage") == "confirm" for mark in markers)
     final: dict[str, Any] = next((mark for mark in reversed(markers) if mark.get("state")), {})
@@ -221,6 +226,19 @@ def _host(
             for mark in markers
         ],
     )
+
+
+def _where_after_reverse(found: str, markers: list[dict[str, Any]]) -> str:
+    """What a cut-over in reverse says of itself, in the words of the one that it takes back: its
+    ``confirmed`` is the old address, and a host that it left as it was is on the new one."""
+    reversed_ = any(mark.get("stage") == "settle" for mark in markers) and any(
+        mark.get("stage") == "where" and mark.get("state") == "confirmed" for mark in markers
+    )
+    if not reversed_:
+        return found
+    return {
+        "confirmed": "rolled_back", "rolled_back": "confirmed", "untouched": "confirmed",
+    }.get(found, found)  # fmt: skip
 
 
 def _why(markers: list[dict[str, Any]]) -> str:

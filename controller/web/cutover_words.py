@@ -6,8 +6,10 @@ from controller.web.language import Text
 from controller.web.shell import Tone
 
 
-def host_state(state: str, _: Text) -> tuple[Tone | str, str]:
-    """Tone and word of what a host said of itself."""
+def host_state(state: str, _: Text, kind: str = "cutover") -> tuple[Tone | str, str]:
+    """Tone and word of what a host said of itself in a run of this kind."""
+    if kind == "rollback" and state == "confirmed":
+        return "bad", _("仍在新地址")
     words: dict[str, tuple[str, str]] = {
         "waiting": ("", _("等待")),
         "running": ("info", _("进行中")),

@@ -195,7 +195,7 @@ def take_back(run_id: int, view: Manager) -> RedirectResponse:
 
 def _shown(view: View, run: CutoverView) -> ShownCutover:
     counts = [
-        (*words.host_state(state, view.text), number)
+        (*words.host_state(state, view.text, run.kind), number)
         for state, number in sorted(run.by_state.items())
     ]
     return ShownCutover(
@@ -220,4 +220,4 @@ def _host(view: View, host: CutoverHost, run: CutoverView) -> ShownHost:
     if host.deadline_at is not None:
         seconds = max(0, round((host.deadline_at - view.now).total_seconds()))
         left = f"{seconds // 60}:{seconds % 60:02d}"
-    return ShownHost(host, words.host_state(host.state, view.text), steps, left)
+    return ShownHost(host, words.host_state(host.state, view.text, run.kind), steps, left)

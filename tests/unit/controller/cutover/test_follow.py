@@ -105,6 +105,33 @@ def test_what_went_back_in_reverse_is_known_by_its_old_address_and_no_longer_cou
         assert "退回原地址：a" in move(session).events[0].text
 
 
+def test_the_board_of_a_way_back_says_on_which_address_each_host_is(desk: Desk) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        run = start(session, desk)
+        ended(session, desk, run, "done", a="confirmed", c="confirmed")
+        back = cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+        assert runs.claim(session, back.id or 0, "", NOW)
+
+        def say(name: str, stage: str, found: str, state: str) -> None:
+            runs.move(
+                session, back.id or 0, desk.host(session, name).id or 0, NOW, state="running",
+                found=found, marker={"stage": stage, "ok": "yes", "state": state},
+            )  # fmt: skip
+
+        def board() -> dict[str, str]:
+            return {it.host: it.state for it in cutovers.board_of(session, back, NOW).items}
+
+        for name in ("a", "c"):
+            say(name, "where", "confirmed", "confirmed")
+        assert board() == {"a": "running", "c": "running"}
+        # a confirmed the cut-over in reverse; that of c took itself back: c is on its new address.
+        say("a", "settle", "confirmed", "confirmed")
+        say("c", "settle", "rolled_back", "rolled_back")
+        runs.finish(session, back, "failed", NOW)
+        assert board() == {"a": "rolled_back", "c": "confirmed"}
+
+
 def test_a_look_after_a_run_that_died_counts_what_the_run_did_not(desk: Desk) -> None:
     with desk.database.write() as session:
         furnish(session, desk)
