@@ -29,6 +29,8 @@ ROBOTS_LINES = 2_000
 LINK_BYTES = 256 << 10
 LAST_BYTES = 16 << 10
 """Read of a page whose links are not followed."""
+MOST_ADDRESS = 2_000
+"""Characters of an address that a reading names: the controller takes no longer ones."""
 MOST_ASKED = 400
 """Links of a page that are held against robots.txt."""
 
@@ -320,7 +322,7 @@ def _supported(answers: Sequence[Link]) -> dict[str, Any]:
         "supported": len(supported),
         "rate": len(supported) / total if total else None,
         "broken": len(answers) - total,
-        "without": lacking[:20],
+        "without": [each[:MOST_ADDRESS] for each in lacking[:20]],
     }
 
 

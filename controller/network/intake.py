@@ -273,10 +273,13 @@ def _keep_addresses(
 
 def _keep_peers(session: Session, device_id: int, told: list[dict[str, Any]], at: datetime) -> None:
     known = {(row.protocol, row.address): row for row in _of(session, DevicePeer, device_id)}
+    seen = set()
     for each in told:
         key = (word(each, "protocol", 8), word(each, "address", 64))
-        if not key[1]:
+        # One address at several ports, or in several VRFs, is one peer here.
+        if not key[1] or key in seen:
             continue
+        seen.add(key)
         row = known.pop(key, None) or DevicePeer(
             device_id=device_id, protocol=key[0], address=key[1], state_since=at, seen=at
         )

@@ -15,6 +15,10 @@ BROKEN = "nonoperational"
 POWER_UNITS = ("volts", "volts_ac", "amperes", "watts")
 _FAN = re.compile(r"\bfan|风扇|blower", re.IGNORECASE)
 _POWER = re.compile(r"\bps(?:u)?\b|\bps(?:u)?[\s_/#-]?\d|\bpwr|power|电源", re.IGNORECASE)
+_OPTICS = re.compile(
+    r"\bdom\b|\b[rt]x\b|xcvr|transceiver|laser|optic|ethernet|\bpoe\b|光", re.IGNORECASE
+)
+"""Light and power at ports (Arista tells light in watts): none where nothing is plugged in."""
 SENSOR, PART = 1, 2
 """Weights: a sensor that gives nothing; a fan or power supply that does not do its work."""
 
@@ -35,7 +39,7 @@ def kind_of(name: str, unit: str) -> str:
     """fan, power or sensor, by unit and name."""
     if unit == "rpm" or _FAN.search(name):
         return "fan"
-    if unit in POWER_UNITS and _POWER.search(name):
+    if unit in POWER_UNITS and _POWER.search(name) and not _OPTICS.search(name):
         return "power"
     return "sensor"
 

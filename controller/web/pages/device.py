@@ -366,11 +366,12 @@ def _facts(view: View, device: DeviceDetail) -> list[tuple[str, str]]:
 
 def _sensors(view: View, device: DeviceDetail) -> list[SensorRow]:
     _ = view.text
-    wrong = {fault.name: fault for fault in faults(device.sensors)}
+    # Not by name alone: the members of a stack call their fans alike.
+    wrong = {(fault.name, fault.unit, fault.value): fault for fault in faults(device.sensors)}
     rows = []
     for each in device.sensors:
         name, status = str(each.get("name") or ""), str(each.get("status") or "ok")
-        fault = wrong.get(name)
+        fault = wrong.get((name or "?", str(each.get("unit") or ""), each.get("value")))
         reading = f"{figures.number(each.get('value'))} {each.get('unit') or ''}".strip()
         if fault is not None:
             tone = "bad" if fault.weight > 1 else "warn"

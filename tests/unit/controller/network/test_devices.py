@@ -342,6 +342,20 @@ def test_facts_fill_the_device_its_ports_and_neighbours(gear: Runtime) -> None:
     assert found.booted == NOW - timedelta(hours=1)
 
 
+def test_one_address_in_two_vrfs_does_not_cost_the_whole_poll(gear: Runtime) -> None:
+    add_poller(gear.database, "p1", "")
+    assign.balance(gear)
+    peer = {"protocol": "bgp", "address": "fe80::1", "state": "established"}
+    poll = POLL | {"peers": [peer, peer | {"state": "idle"}]}
+    with gear.database.write() as session:
+        code = _core(session)
+        for at in (NOW, NOW + timedelta(hours=1)):
+            tell(session, "p1", "device_facts", at, device=code, poll=poll)
+    with gear.database.read() as session:
+        found = device_detail(session, CITY, code, NOW)
+    assert [(each.address, each.state) for each in found.peers] == [("fe80::1", "established")]
+
+
 def test_a_unit_is_not_told_as_whom_and_by_whom_its_gear_is_asked(gear: Runtime) -> None:
     add_poller(gear.database, "p1", "")
     assign.balance(gear)

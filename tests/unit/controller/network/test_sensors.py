@@ -23,6 +23,8 @@ def sensor(name: str, unit: str, value: float | None, status: str = "ok") -> dic
         ("电源1 电流", "amperes", "power"),
         ("PS-2", "volts", "power"),
         ("3.3V rail", "volts", "sensor"),
+        ("DOM RX Power Sensor for Ethernet11/1", "watts", "sensor"),
+        ("Port 7 PoE power", "watts", "sensor"),
         ("GPS clock", "volts", "sensor"),
         ("CPU", "celsius", "sensor"),
     ],
@@ -40,6 +42,8 @@ def test_all_is_well_where_all_turns_and_delivers() -> None:
                 sensor("PSU1", "watts", 80), sensor("PSU2", "watts", 75),
                 sensor("Slot 3", "celsius", None, "unavailable"),  # an empty slot
                 sensor("3.3V rail", "volts", 0),  # not known to be a power supply
+                sensor("DOM RX Power Sensor for Ethernet1", "watts", 0.00054),
+                sensor("DOM RX Power Sensor for Ethernet2", "watts", 0),  # no light, no fault
             ]
         )
         == []
