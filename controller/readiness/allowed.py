@@ -57,11 +57,19 @@ def lapsed(session: Session, run: ReadinessRun, now: datetime) -> str:
     if kind.needs == "plan":
         return "" if kind.way_back else _plan_over(session, run)
     project = session.get_one(ReadinessProject, run.project_id)
-    if project.window_until and now >= project.window_until:
-        return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
+    if why := _outside(project, now):
+        return why
     last = _last_approval(session, run.project_id)
     if last is None or last.decision != "approved":
         return "等待期间批准已撤回，未执行 (no longer approved: nothing was done)"
+    return ""
+
+
+def _outside(project: ReadinessProject, now: datetime) -> str:
+    if project.window_from and now < project.window_from:
+        return "等待期间窗口已推迟，未执行 (its window was put off meanwhile: nothing was done)"
+    if project.window_until and now >= project.window_until:
+        return "等待期间窗口已过，未执行 (its window ended while it waited: nothing was done)"
     return ""
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from controller.readiness.reason_words import INPUTS, LOGIN, PATTERNS, SECTIONS
 from controller.said import Said
 
-_BOTH = re.compile(r"(?:(\w+): )?([^;]*[\u4e00-\u9fff][^;]*?) \(([ -~]+)\)")
+_BOTH = re.compile(r"(?:(\w+): )?((?>[^;]*[\u4e00-\u9fff])[^;]*?) \(([ -~]+)\)")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _PATTERNS = tuple((re.compile(pattern), words) for pattern, words in PATTERNS)
 _LOGIN = tuple((re.compile(pattern, re.IGNORECASE), words) for pattern, words in LOGIN)

@@ -219,6 +219,12 @@ def test_a_change_that_waited_past_what_allowed_it_is_not_begun(desk: Desk) -> N
         assert begun(back)
         runs.finish(session, back, "done", NOW)
         projects.change(session, CITY, project, Wanted(window=(None, None)), NOW)
+        early = runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW)
+        later = (end, end + timedelta(hours=1))
+        projects.change(session, CITY, project, Wanted(window=later), NOW)
+        assert runs.claim(session, early.id or 0, "", NOW) is None
+        assert "put off" in runs.find(session, early.id or 0).error
+        projects.change(session, CITY, project, Wanted(window=(None, None)), NOW)
         last = runs.enqueue(session, project, "enable_ipv6", by="wang", now=NOW)
         projects.decide(session, project, "refused", "", "li", NOW)
         assert runs.claim(session, last.id or 0, "", NOW) is None
