@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,7 +11,8 @@ from controller.notices import lifecycle
 from controller.notices.desk import Desk, id_of
 from controller.notices.lifecycle import HANDLER, LEADER
 from controller.notices.model import ANSWERS, KEEP_REASONS
-from controller.notices.tables import Notice
+from controller.notices.tables import Notice, NoticeItem
+from controller.notices.views import ItemView
 from controller.problems import Problem
 
 
@@ -81,14 +83,21 @@ def answer_all(desk: Desk, code: str, given: Answer) -> int:
     return len(numbers)
 
 
-def confirm_all(desk: Desk, code: str) -> int:
+def mark(item: NoticeItem | ItemView) -> str:
+    """Which answer to which resource; another one once it is changed."""
+    return f"{item.id}|{item.answer}|{item.answered.isoformat() if item.answered else ''}"
+
+
+def confirm_all(desk: Desk, code: str, seen: Collection[str] | None = None) -> int:
     """Every answer that waits for the person in charge and is not their own; how many those are.
-    Raises Problem 403, 404, 409 where there are none."""
+    ``seen``: only answers of these marks; what was given or changed since waits on. Raises Problem
+    403, 404, 409 where there are none."""
     notice = desk.find(code)
     _must_lead(desk)
     numbers = [
         id_of(item) for item in desk.items(notice)
         if item.state == "answered" and item.answered_by != desk.principal.name
+        and (seen is None or mark(item) in seen)
     ]  # fmt: skip
     if not numbers:
         raise Problem(409, "not possible now", "no answer waits for your confirmation")

@@ -68,6 +68,8 @@ class NoticeUnitPage(render.Context):
     """Resources that wait for an answer, where the reader may give it."""
     unconfirmed: int
     """Answers that wait for the reader's confirmation."""
+    seen: str
+    """Their marks: those are confirmed, not what comes later."""
 
 
 def unit_page(
@@ -109,6 +111,7 @@ def unit_page(
         error=error,
         unanswered=sum("answer" in each.acts and each.item.state == "waiting" for each in items),
         unconfirmed=sum("confirm" in each.acts for each in items),
+        seen=" ".join(answers.mark(each.item) for each in items if "confirm" in each.acts),
     )
     crumbs = [Crumb(_("提示函"), "/notices"), Crumb(notice.number or notice.code)]
     return view.page(context, active="notices", crumbs=crumbs, status=422 if error else 200)
@@ -174,10 +177,10 @@ def _back(code: str, item_id: int) -> str:
 
 
 @router.post("/notices/{code}/confirmations")
-def confirm_all(code: str, view: UnitView) -> RedirectResponse:
-    """Every answer that waits for the reader's confirmation."""
-    done = view.text("已确认，答复生效。")
-    return attempt(view, path_of(code), done, lambda desk: answers.confirm_all(desk, code))
+def confirm_all(code: str, view: UnitView, seen: Annotated[str, Form()] = "") -> RedirectResponse:
+    """Every answer that waits for the reader's confirmation, as it was ``seen``."""
+    done, marks = view.text("已确认，答复生效。"), set(seen.split()) or None
+    return attempt(view, path_of(code), done, lambda desk: answers.confirm_all(desk, code, marks))
 
 
 @router.post("/notices/{code}/items/{item_id}/confirm")

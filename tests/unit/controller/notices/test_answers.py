@@ -271,6 +271,25 @@ def test_the_person_in_charge_does_not_confirm_their_own_answers_with_all_others
     assert [item.state for item in _items(house, code)] == ["answered", "release_due"]
 
 
+def test_what_was_answered_after_the_page_was_read_is_not_confirmed_with_the_rest(
+    house: Office,
+) -> None:
+    code = house.issue(1, 2, 3)
+    first, second, third = [item.id or 0 for item in _items(house, code)]
+    with house.handler() as desk:
+        answers.answer(desk, code, first, Answer("dispute", "夜间批处理"))
+        answers.answer(desk, code, second, Answer("dispute", "夜间批处理"))
+    with house.desk() as desk:
+        shown = queries.detail(desk, code).resources
+        seen = {answers.mark(each) for each in shown if each.state == "answered"}
+    with house.handler() as desk:
+        answers.answer(desk, code, second, Answer("release"))
+        answers.answer(desk, code, third, Answer("release"))
+    with house.leader() as desk:
+        assert answers.confirm_all(desk, code, seen) == 1
+    assert [item.state for item in _items(house, code)] == ["disputed", "answered", "answered"]
+
+
 def test_every_keep_expires_and_then_the_unit_is_asked_again(house: Office) -> None:
     code = house.issue(1)
     until = date(2026, 12, 31)
