@@ -170,10 +170,14 @@ def _small(schema: dict[str, Any], root: dict[str, Any]) -> Any:
 def _put(document: Any, way: tuple[str | int, ...], value: int) -> Any:
     if not way:
         return value
-    copy = dict(document) if isinstance(document, dict) else list(document or [None])
-    inside = copy.get(way[0]) if isinstance(copy, dict) else copy[way[0]]
-    copy[way[0]] = _put(inside, way[1:], value)
-    return copy
+    first, rest = way[0], way[1:]
+    if isinstance(first, str):
+        named = dict(document or {})
+        named[first] = _put(named.get(first), rest, value)
+        return named
+    listed = list(document or [None])
+    listed[first] = _put(listed[first], rest, value)
+    return listed
 
 
 def _send(client: httpx.Client, place: Place, value: int) -> httpx.Response:
