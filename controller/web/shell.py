@@ -148,9 +148,15 @@ def home(principal: Principal) -> str:
     return "/password"
 
 
+MOST_FLASH = 500
+"""Characters of a message: browsers drop a cookie of over 4 KB whole."""
+
+
 def pack_flash(flash: Flash) -> str:
-    """A message as the value of a cookie; it is shown as text, so it needs no signature."""
-    raw = json.dumps([flash.tone, flash.text], ensure_ascii=False)
+    """A message, cut where it is too long, as the value of a cookie; it is shown as text, so it
+    needs no signature."""
+    text = flash.text if len(flash.text) <= MOST_FLASH else f"{flash.text[: MOST_FLASH - 1]}…"
+    raw = json.dumps([flash.tone, text], ensure_ascii=False)
     return base64.urlsafe_b64encode(raw.encode()).decode()
 
 
@@ -162,7 +168,7 @@ def unpack_flash(request: Request) -> tuple[Flash, ...]:
         return ()
     if tone not in ("good", "warn", "bad", "info") or not isinstance(text, str):
         return ()
-    return (Flash(tone, text[:500]),)
+    return (Flash(tone, text[:MOST_FLASH]),)
 
 
 def local_path(path: str) -> str:

@@ -42,6 +42,17 @@ def test_a_message_survives_the_way_through_its_cookie() -> None:
     assert shell.unpack_flash(_with_cookie(shell.pack_flash(flash))) == (flash,)
 
 
+def test_a_message_that_is_too_long_for_a_cookie_arrives_cut() -> None:
+    packed = shell.pack_flash(shell.Flash("bad", "甲" * 5000))
+    assert len(packed) < 4000
+    (flash,) = shell.unpack_flash(_with_cookie(packed))
+    assert flash == shell.Flash("bad", "甲" * 499 + "…")
+    exactly = shell.Flash("bad", "😀" * 500)
+    packed = shell.pack_flash(exactly)
+    assert len(packed) < 4000
+    assert shell.unpack_flash(_with_cookie(packed)) == (exactly,)
+
+
 @pytest.mark.parametrize("value", ["", "x", "e30=", "WyJ4IiwgImEiXQ==", "WzEsMl0=", "%ff"])
 def test_a_forged_message_is_none(value: str) -> None:
     assert shell.unpack_flash(_with_cookie(value)) == ()
