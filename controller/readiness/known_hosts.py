@@ -10,14 +10,14 @@ import hmac
 
 def also_known_as(text: str, old: str, new: str, port: int) -> str:
     """``text`` with the keys of ``old`` under ``new``, too: one machine that has moved. What was
-    known under ``new`` before is gone: that was another machine."""
+    known under ``new`` before is gone: that was another machine. A line's other names stay."""
     if port != 22:
         old, new = f"[{old}]:{port}", f"[{new}]:{port}"
     lines = [line for line in text.splitlines() if line.strip()]
     keys = [line.split(maxsplit=1)[1] for line in lines if _names(line, old)]
     if not keys or old == new:
         return text
-    kept = [line for line in lines if not _names(line, new)]
+    kept = [rest for line in lines if (rest := _without(line, new))]
     return "".join(f"{line}\n" for line in [*kept, *(f"{new} {key}" for key in keys)])
 
 
@@ -26,6 +26,15 @@ def _names(line: str, name: str) -> bool:
     if not key or names.startswith(("#", "@")):
         return False
     return any(_same(each, name) for each in names.split(","))
+
+
+def _without(line: str, name: str) -> str:
+    """The line without this name; "" where it has no other."""
+    if not _names(line, name):
+        return line
+    names, _, key = line.strip().partition(" ")
+    others = ",".join(each for each in names.split(",") if not _same(each, name))
+    return f"{others} {key}" if others else ""
 
 
 def _same(written: str, name: str) -> bool:

@@ -76,3 +76,29 @@ def test_a_machine_that_moved_is_known_by_its_key_under_the_new_address(
 def test_a_machine_whose_key_is_not_known_leaves_everything_as_it_was() -> None:
     text = "10.9.9.9 ssh-ed25519 AAAA\n@revoked 10.0.0.1 ssh-ed25519 BBBB\n"
     assert also_known_as(text, "10.0.0.1", "10.66.1.1", 22) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("10.0.0.1,10.66.1.1 ssh-ed25519 A", ["10.0.0.1 ssh-ed25519 A", "10.66.1.1 ssh-ed25519 A"]),
+        ("10.66.1.1,10.0.0.1,web ssh-ed25519 A",
+         ["10.0.0.1,web ssh-ed25519 A", "10.66.1.1 ssh-ed25519 A"]),
+    ],
+)  # fmt: skip
+def test_a_line_that_names_both_addresses_keeps_its_other_names(
+    line: str, after: list[str]
+) -> None:
+    there = also_known_as(f"{line}\n", "10.0.0.1", "10.66.1.1", 22)
+    assert there.splitlines() == after
+    back = also_known_as(there, "10.66.1.1", "10.0.0.1", 22)
+    assert sorted(back.splitlines())[:2] == sorted(
+        ["10.0.0.1 ssh-ed25519 A", "10.66.1.1 ssh-ed25519 A"]
+    )
+
+
+def test_a_name_that_another_machine_shares_with_the_new_address_stays_its_own() -> None:
+    text = "10.0.0.1 ssh-ed25519 A\n10.66.1.1,other ssh-ed25519 B\n"
+    assert also_known_as(text, "10.0.0.1", "10.66.1.1", 22).splitlines() == [
+        "10.0.0.1 ssh-ed25519 A", "other ssh-ed25519 B", "10.66.1.1 ssh-ed25519 A",
+    ]  # fmt: skip
