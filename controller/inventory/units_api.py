@@ -27,6 +27,10 @@ from controller.runtime import Runtime
 router = APIRouter(prefix="/api/v1", tags=["registers"])
 
 
+MOST_ALIAS = 200
+"""Characters of an alias."""
+
+
 class UnitKeep(BaseModel):
     """What is to stand in the register; what is left out stays as it is."""
 
@@ -40,7 +44,7 @@ class UnitKeep(BaseModel):
         },
     )  # fmt: skip
 
-    aliases: list[str] | None = Field(None, max_length=50)
+    aliases: list[Annotated[str, Field(max_length=MOST_ALIAS)]] | None = Field(None, max_length=50)
     contacts: list[ContactView] | None = Field(None, max_length=50)
 
 

@@ -18,6 +18,23 @@ def names(text: str) -> list[str]:
     return [name for each in _SEPARATORS.split(text) if (name := tidy(each))]
 
 
+def lines(text: str, longest: int) -> list[str]:
+    """Names, one a line: a name may itself hold commas or 、. Raises Problem 422 for one of more
+    than ``longest`` characters."""
+    found = [name for each in text.splitlines() if (name := tidy(each))]
+    for name in found:
+        if len(name) > longest:
+            raise Problem(
+                422,
+                "name too long",
+                say(
+                    f"{name[:30]!r}…: {len(name)} characters, at most {longest} are kept",
+                    f"“{name[:30]}…”有 {len(name)} 个字符，最多 {longest} 个；每行写一个",
+                ),
+            )
+    return found
+
+
 def shares(text: str) -> dict[str, float]:
     """Unit -> percent of lines like ``市财政局 40%``. Raises Problem 422."""
     found: dict[str, float] = {}

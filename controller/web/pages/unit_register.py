@@ -15,6 +15,7 @@ from controller.inventory.naming import fold
 from controller.inventory.unit_people import ChangeView, UnitDetail, list_changes, unit_detail
 from controller.inventory.units import list_units
 from controller.inventory.units_api import (
+    MOST_ALIAS,
     ChangeIn,
     PartIn,
     UnitKeep,
@@ -171,7 +172,7 @@ def keep_aliases(
     """Makes the unit's aliases exactly what was typed."""
     _, back = view.text, render.link(PATH, unit=code)
     try:
-        kept = UnitKeep(aliases=typed_lists.names(aliases))
+        kept = UnitKeep(aliases=typed_lists.lines(aliases, MOST_ALIAS))
         with view.runtime.database.write() as session:
             keep_unit(session, view.principal, code, kept, view.runtime)
     except (ValueError, Problem) as error:

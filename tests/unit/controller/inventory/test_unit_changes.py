@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from controller.access.scope import CITY, Scope
 from controller.inventory import unit_changes, unit_people
@@ -14,6 +15,7 @@ from controller.inventory.unit_draft import Paper, Part
 from controller.inventory.unit_names import UnitNames, UnknownUnitError
 from controller.inventory.unit_rules import PARENTS, check_place
 from controller.inventory.units import find_unit
+from controller.inventory.units_api import UnitKeep
 from controller.problems import NotFound, Problem
 from controller.store.relational import Database
 
@@ -231,3 +233,9 @@ def test_a_doubtful_place_is_imported_with_a_warning(sqlite: Database) -> None:
     assert outcome.imported
     assert [(each.row, each.column) for each in outcome.warnings] == [(2, "上级单位")]
     assert "乡镇不能隶属于市直部门" in outcome.warnings[0].message_zh
+
+
+def test_an_alias_longer_than_two_hundred_characters_is_refused() -> None:
+    assert UnitKeep(aliases=["甲" * 200]).aliases == ["甲" * 200]
+    with pytest.raises(ValidationError, match="at most 200 characters"):
+        UnitKeep(aliases=["甲", "乙" * 201])

@@ -15,6 +15,17 @@ def test_names_are_separated_by_whatever_people_separate_them_with() -> None:
     assert typed_lists.names(" \n") == []
 
 
+def test_of_names_one_a_line_each_keeps_its_own_separators() -> None:
+    names = ["市卫健委、卫计委", "甲,乙；丙", "x"]
+    assert typed_lists.lines(" 市卫健委、卫计委\r\n\n甲,乙；丙\nx ", 20) == names
+    assert typed_lists.lines("\n".join(names), 20) == names  # as the box shows them again
+    assert typed_lists.lines("甲" * 20, 20) == ["甲" * 20]
+    with pytest.raises(Problem) as refused:
+        typed_lists.lines("x\n" + "甲" * 21, 20)
+    assert refused.value.status == 422
+    assert "有 21 个字符，最多 20 个" in refused.value.body()["detail_zh"]
+
+
 def test_shares_are_read_with_and_without_signs() -> None:
     text = "市财政局 40%\n330100-JTJ=25\n\n市教育局：12.5％\n市住建局22.5"
     assert typed_lists.shares(text) == {
