@@ -99,7 +99,8 @@ def _readdress(
 def _count(
     session: Session, run: ReadinessRun, origin: ReadinessRun, names: list[str], now: datetime
 ) -> None:
-    """So many more hosts are over than before this run; what somebody entered by hand stays."""
+    """So many more hosts are over than before this run; what somebody entered by hand stays. A step
+    that was done is not when hosts went back; in a move that is over only the history says it."""
     plan = session.get(MovePlan, origin.variables.get(PLAN) or 0)
     if plan is None:
         return
@@ -109,14 +110,17 @@ def _count(
         select(col(MovePlan.id)).where(col(MovePlan.project_id) == plan.project_id)
     ).all()
     more = len(_over(session, plans)) - len(_over(session, plans, without=run.id or 0))
-    if not more or project.state != "open":
+    if not more:
         return
     done = max(0, (step.hosts_done or 0) + more)
     shown = "、".join(names[:NAMED]) + (f" 等 {len(names)} 台" if len(names) > NAMED else "")
     what = "退回原地址" if origin.kind == "rollback" else "割接确认"
     text = f"{origin.variables.get('cutover_id', '')}（运行 {origin.id}）{what}：{shown}"
+    if project.state != "open":
+        moves.note_event(session, project, origin.by, now, what="step", step=STEP, text=text)
+        return
     wanted: list[dict[str, Any]] = [{"hosts_done": done}]
-    if step.state == "waiting":
+    if step.state == "waiting" or (step.state == "done" and more < 0):
         wanted.insert(0, {"hosts_done": done, "state": "doing"})
     for given in wanted:
         try:

@@ -105,6 +105,42 @@ def test_what_went_back_in_reverse_is_known_by_its_old_address_and_no_longer_cou
         assert "退回原地址：a" in move(session).events[0].text
 
 
+def there_and_back(session: Session, desk: Desk, *done: str) -> None:
+    """Both hosts cut over; then these steps are said to be done, and a goes back."""
+    furnish(session, desk)
+    run = start(session, desk)
+    ended(session, desk, run, "done", a="confirmed", c="confirmed")
+    for step in done:
+        if step == "sign_off":
+            moves.sign_off(session, CITY, "mv", True, "", "unit", NOW)
+        else:
+            moves.change_step(session, CITY, "mv", step, StepIn(state="done"), "ops", NOW)
+    back = cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+    ended(session, desk, back, "failed", a="confirmed confirm", c="unreachable")
+
+
+def test_a_step_that_was_done_is_not_once_a_host_went_back(desk: Desk) -> None:
+    with desk.database.write() as session:
+        there_and_back(session, desk, "cutover")
+        assert counted(session) == ("doing", 1)
+        event = move(session).events[0]
+        assert event.changes == {"hosts_done": [2, 1], "state": ["done", "doing"]}
+        assert [it.kind for it in move(session).blockers] == ["hosts_left"]
+        # A host more does not end it: that is for a person to say.
+        again = start(session, desk)
+        ended(session, desk, again, "done", a="confirmed")
+        assert counted(session) == ("doing", 2)
+
+
+def test_the_history_of_a_move_that_is_over_says_what_went_back(desk: Desk) -> None:
+    with desk.database.write() as session:
+        there_and_back(session, desk, "cutover", "sign_off", "line_retired")
+        assert (move(session).state, counted(session)) == ("done", ("done", 2))
+        event = move(session).events[0]
+        assert (event.step, event.what, event.changes) == ("cutover", "step", {})
+        assert "退回原地址：a" in event.text
+
+
 def test_the_board_of_a_way_back_says_on_which_address_each_host_is(desk: Desk) -> None:
     with desk.database.write() as session:
         furnish(session, desk)
