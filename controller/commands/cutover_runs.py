@@ -160,6 +160,9 @@ def _show(told: dict[str, Any]) -> None:
             _left(each["deadline_at"]), plain(words),
         )  # fmt: skip
     show(table)
+    if told["left_out"]:
+        why = "no address known" if view["kind"] == "rollback" else "over before; --host NAME again"
+        print(f"left out ({why}): {plain(', '.join(told['left_out']))}")
     print(f"{view['kind']} {view['id']} {view['name']}: {view['state']} {view['error']}".rstrip())
 
 

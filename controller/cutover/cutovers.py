@@ -8,7 +8,7 @@ board(session, scope, id)      each host as it said itself
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from controller.access.scope import Scope
+from controller.cutover.follow import NAMED
 from controller.cutover.model import CutoverDetail, CutoverHost, CutoverView, StageView
 from controller.moves import plans
 from controller.moves.plan_hosts import playbook_plan
@@ -35,6 +36,8 @@ from playbooks.cutover.plan import PlanError, read_hosts
 KINDS = ("cutover", "rollback")
 OVER = ("confirmed", "rolled_back", "untouched", "rollback_unverified", "needs_hands")
 VERIFY_S = 50
+LEFT_OUT = "cutover_left_out"
+"""Among a run's variables: hosts of the plan or wave that it does not touch."""
 LEAST_DEADLINE_S, MOST_DEADLINE_S = 120, 3600
 
 
@@ -88,7 +91,9 @@ def start(
 
 
 def take_back(session: Session, scope: Scope, run_id: int, by: str, now: datetime) -> ReadinessRun:
-    """Queues the way back. It needs no approval: the way back is part of what was approved.
+    """Queues the way back. It needs no approval: the way back is part of what was approved. Hosts
+    that were taken off the project since go back, too, where an address of theirs is known; the
+    others are left out, and the board names them.
 
     Raises NotFound, Problem 409.
     """
@@ -107,13 +112,24 @@ def take_back(session: Session, scope: Scope, run_id: int, by: str, now: datetim
         )
     )
     name = run.variables["cutover_id"]
+    planned = sorted(run.variables["cutover_hosts"])
+    known = {it.name for it in projects.hosts(session, project.id or 0, retired=True) if it.address}
+    hosts = [it for it in planned if it in known]
+    if not hosts:
+        raise Problem(
+            409, "no hosts", say(
+                f"no address is known of {_some(planned)}: give the hosts of project "
+                f"{project.name} their addresses first",
+                f"{_some(planned)} 的登录地址未知：请先在项目“{project.name}”中填写主机地址",
+            ),
+        )  # fmt: skip
     # Without the plan's window: going back is allowed at any time.
     done = {key: value for key, value in run.variables.items() if key != runs.UNTIL}
     return runs.enqueue(
-        session, project, "rollback", by=by, now=now, hosts=run.variables["cutover_hosts"],
-        approved=True, started_by="plan",
+        session, project, "rollback", by=by, now=now, hosts=hosts, approved=True, started_by="plan",
         variables=done
-        | {"cutover_back_of": run_id, "cutover_back_id": f"{name}-back{before + 1}"},
+        | {"cutover_back_of": run_id, "cutover_back_id": f"{name}-back{before + 1}",
+           LEFT_OUT: sorted(set(planned) - known)},
     )  # fmt: skip
 
 
@@ -186,6 +202,7 @@ def board_of(session: Session, run: ReadinessRun, now: datetime) -> CutoverDetai
             worker=view.worker,
         ),
         items=items,
+        left_out=run.variables.get(LEFT_OUT, []),
     )  # fmt: skip
 
 
@@ -244,6 +261,11 @@ def _where_after_reverse(found: str, markers: list[dict[str, Any]]) -> str:
 def _why(markers: list[dict[str, Any]]) -> str:
     """Why it did not go through: the first stage that failed says it."""
     return next((str(mark.get("text", "")) for mark in markers if mark.get("ok") == "no"), "")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" … ({len(names)})" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _check_times(deadline_s: int, verify_s: int) -> None:

@@ -73,3 +73,8 @@ class CutoverDetail(BaseModel):
 
     run: CutoverView
     items: list[CutoverHost]
+    left_out: list[str] = Field(
+        default=[],
+        description="Hosts that it does not touch: of a cut-over those that were over before, of a "
+        "way back those of which no address is known",
+    )

@@ -135,9 +135,11 @@ def _chosen(
 ) -> list[ReadinessHost]:
     rows = session.scalars(
         select(ReadinessHost)
-        .where(col(ReadinessHost.project_id) == project.id, col(ReadinessHost.retired).is_(None))
+        .where(col(ReadinessHost.project_id) == project.id)
         .order_by(col(ReadinessHost.name))
     ).all()
+    # A host that was taken off the project since can still be led back.
+    rows = [row for row in rows if row.retired is None or (kind.way_back and row.name in wanted)]
     if unknown := sorted(set(wanted) - {row.name for row in rows}):
         raise Problem(422, "bad run", f"no host {unknown[0]!r} in this project")
     rows = [row for row in rows if not wanted or row.name in wanted]

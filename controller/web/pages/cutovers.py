@@ -81,6 +81,7 @@ class CutoverPage(render.Context):
 
     shown: ShownCutover
     hosts: list[ShownHost]
+    left_out: list[str]
     live: bool
     may_cancel: bool
     may_go_back: bool
@@ -156,6 +157,7 @@ def cutover_page(run_id: int, view: CutoverPageView) -> Response:
     context = CutoverPage(
         shown=shown,
         hosts=[_host(view, it, found.run) for it in found.items],
+        left_out=found.left_out,
         live=under_way or (open_ and found.run.started is not None),
         may_cancel=manager and under_way and not found.run.cancel_by,
         may_go_back=manager and not under_way and found.run.kind == "cutover"

@@ -116,6 +116,37 @@ def test_a_way_back_asked_for_twice_is_queued_once(desk: Desk) -> None:
             cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
 
 
+def test_a_host_that_was_taken_off_the_project_is_led_back_too(desk: Desk) -> None:
+    with desk.database.write() as session:
+        furnish_move(session)
+        approve(session, 7, [host_plan("a", 1), host_plan("c", 3)])
+        run = start(session, desk)
+        runs.claim(session, run.id or 0, "", NOW)
+        runs.finish(session, run, "done", NOW)
+        projects.retire_host(session, desk.host(session, "c"), NOW)
+        back = cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+        board = cutovers.board_of(session, back, NOW)
+        assert ([it.host for it in board.items], board.left_out) == (["a", "c"], [])
+        with pytest.raises(Problem, match="no host 'c' in this project"):
+            runs.enqueue(
+                session, desk.project(session), "check", by="wang", now=NOW, hosts=["a", "c"]
+            )
+        runs.cancel(session, back, "wang", NOW)
+
+        # Of c nothing is known any more by which it could be asked.
+        desk.host(session, "c").address = ""
+        session.flush()
+        again = cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+        board = cutovers.board_of(session, again, NOW)
+        assert ([it.host for it in board.items], board.left_out) == (["a"], ["c"])
+        runs.cancel(session, again, "wang", NOW)
+        desk.host(session, "a").address = ""
+        session.flush()
+        with pytest.raises(Problem, match="no address is known of a, c") as told:
+            cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+        assert told.value.status == 409
+
+
 def test_a_plan_of_five_hundred_hosts_goes_into_one_run_and_a_bad_one_into_none(
     desk: Desk,
 ) -> None:
