@@ -31,7 +31,9 @@ def run(
         str, typer.Option("--login", help="Readiness project whose login is used: number or name.")
     ],
     wave: Annotated[int | None, typer.Option("--wave", min=1, help="Only this wave.")] = None,
-    host: Annotated[list[str] | None, typer.Option("--host", help="Only this host; again.")] = None,
+    host: Annotated[
+        list[str] | None, typer.Option("--host", help="Only this host, also if it is over; again.")
+    ] = None,
     deadline: Annotated[
         int, typer.Option("--deadline", help="Seconds after which a host goes back by itself.")
     ] = 300,

@@ -33,7 +33,11 @@ class NewCutover(BaseModel):
     plan: int = Field(ge=1, description="Number of the plan (/api/v1/moves/plans).")
     project: int = Field(ge=1, description="Readiness project whose login is used.")
     wave: int | None = Field(None, ge=1)
-    hosts: list[str] = Field([], max_length=500, description="Only these. None: all.")
+    hosts: list[str] = Field(
+        [],
+        max_length=500,
+        description="Only these, also if they are over. None: all that are not over yet.",
+    )
     deadline_s: int = Field(300, description="A host not confirmed by then goes back by itself.")
     verify_s: int = Field(
         cutovers.VERIFY_S, description="Every check must succeed within this; under half of it."

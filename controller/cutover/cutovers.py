@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from controller.access.scope import Scope
-from controller.cutover.follow import NAMED
+from controller.cutover.follow import NAMED, hosts_over
 from controller.cutover.model import CutoverDetail, CutoverHost, CutoverView, StageView
 from controller.moves import plans
 from controller.moves.plan_hosts import playbook_plan
@@ -54,7 +54,9 @@ def start(
     by: str,
     now: datetime,
 ) -> ReadinessRun:
-    """Queues the cut-over of a plan's hosts over the connection and credential of ``project_id``.
+    """Queues the cut-over of a plan's hosts over the connection and credential of ``project_id``:
+    ``only`` these, or all that are not over yet. A host whose way back was not seen to its end
+    counts as over: it is started by name.
 
     The plan's own approval and window count. Raises NotFound, Problem 404, 409, 422.
     """
@@ -71,8 +73,10 @@ def start(
     wanted = sorted(set(only))
     if unknown := [it for it in wanted if it not in chosen]:
         raise Problem(422, "bad host", f"host {unknown[0]!r} is not in this plan or wave")
-    if wanted:
-        chosen = {it: chosen[it] for it in wanted}
+    over = sorted(hosts_over(session, [plan_id]) & set(chosen)) if not wanted else []
+    if len(over) == len(chosen):
+        raise Problem(409, "all are over", _name_them(plan_id, project_id, over))
+    chosen = {it: chosen[it] for it in wanted or chosen if it not in over}
     _check_times(deadline_s, verify_s)
     _check_whole(chosen)
     _known_to(session, scope, project, chosen, now)
@@ -86,7 +90,7 @@ def start(
         session, project, "cutover", by=by, now=now, hosts=chosen, approved=True,
         until=plan.window_until, started_by="plan",
         variables=_variables(chosen, name, deadline_s, verify_s)
-        | {"cutover_plan": plan_id, "cutover_wave": wave or 0},
+        | {"cutover_plan": plan_id, "cutover_wave": wave or 0, LEFT_OUT: over},
     )  # fmt: skip
 
 
@@ -159,9 +163,14 @@ def list_runs(
 
 
 def board(session: Session, scope: Scope, run_id: int, now: datetime) -> CutoverDetail:
-    """Raises NotFound."""
-    run, _ = find(session, scope, run_id)
-    return board_of(session, run, now)
+    """Of hosts left out a unit reads those of the project alone: a plan may hold another's. Raises
+    NotFound."""
+    run, project = find(session, scope, run_id)
+    found = board_of(session, run, now)
+    if found.left_out and not scope.everything:
+        own = {it.name for it in projects.hosts(session, project.id or 0, retired=True)}
+        found.left_out = [it for it in found.left_out if it in own]
+    return found
 
 
 def move_of(session: Session, scope: Scope, plan_id: int) -> str:
@@ -261,6 +270,16 @@ def _where_after_reverse(found: str, markers: list[dict[str, Any]]) -> str:
 def _why(markers: list[dict[str, Any]]) -> str:
     """Why it did not go through: the first stage that failed says it."""
     return next((str(mark.get("text", "")) for mark in markers if mark.get("ok") == "no"), "")
+
+
+def _name_them(plan_id: int, project_id: int, over: Sequence[str]) -> str:
+    command = f"yunxun cutover run {plan_id} --login {project_id} --host"
+    return say(
+        f"these are over already: {_some(over)}. To start one all the same (its way back was cut "
+        f"off, say), name it: {command} NAME",
+        f"所选主机均已割接：{_some(over)}。确需再次执行时（如退回中断的主机）请指明主机："
+        f"{command} 主机名",
+    )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -109,7 +109,7 @@ def _count(
     plans = session.scalars(
         select(col(MovePlan.id)).where(col(MovePlan.project_id) == plan.project_id)
     ).all()
-    more = len(_over(session, plans)) - len(_over(session, plans, without=run.id or 0))
+    more = len(hosts_over(session, plans)) - len(hosts_over(session, plans, without=run.id or 0))
     if not more:
         return
     done = max(0, (step.hosts_done or 0) + more)
@@ -132,7 +132,7 @@ def _count(
             continue
 
 
-def _over(session: Session, plans: Iterable[int | None], without: int = 0) -> set[str]:
+def hosts_over(session: Session, plans: Iterable[int | None], without: int = 0) -> set[str]:
     """Hosts of these plans that are on their new address, by every run but ``without``."""
     rows = session.execute(
         select(

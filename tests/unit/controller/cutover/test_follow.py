@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlmodel import Session, col, select
 
-from controller.access.scope import CITY
+from controller.access.scope import CITY, Scope
 from controller.access.tables import AuditEntry
 from controller.cutover import cutovers
 from controller.cutover.follow import follow
 from controller.moves import projects as moves
 from controller.moves.model import ProjectDetail, StepIn
+from controller.problems import Problem
 from controller.readiness import projects, runs
 from controller.readiness.projects import WantedHost
 from controller.readiness.tables import ReadinessRun
@@ -81,13 +82,53 @@ def test_a_confirmed_host_is_known_by_its_new_address_and_counted(desk: Desk) ->
         ).one()
         assert (row.actor, row.detail) == ("wang", {"addresses": {"a": ["10.0.0.1", "10.66.1.1"]}})
 
-        # The rest of the plan: the one that is over is not in the way, and not counted again.
+        # The rest of the plan: the one that is over is not started again.
         again = start(session, desk)
-        ended(session, desk, again, "done", a="confirmed", c="confirmed")
+        board = cutovers.board_of(session, again, NOW)
+        assert ([it.host for it in board.items], board.left_out) == (["c"], ["a"])
+        ended(session, desk, again, "done", c="confirmed")
         assert addresses(session, desk) == ["10.66.1.1", "10.66.1.3"]
         assert counted(session) == ("doing", 2)
         (blocker,) = move(session).blockers
         assert blocker.kind == "hosts_over"
+        assert [it.state for it in cutovers.board_of(session, again, NOW).items] == ["confirmed"]
+
+        with pytest.raises(Problem, match=r"over already: a, c\..*--login 1 --host NAME") as told:
+            start(session, desk)
+        assert told.value.status == 409
+        # By name it is started all the same: it says that it was left as it is, and counts once.
+        named = start(session, desk, only=["a"])
+        ended(session, desk, named, "failed", a="untouched")
+        assert addresses(session, desk) == ["10.66.1.1", "10.66.1.3"]
+        assert counted(session) == ("doing", 2)
+
+
+def test_a_host_whose_way_back_was_cut_off_is_named_and_started_by_name(desk: Desk) -> None:
+    with desk.database.write() as session:
+        furnish(session, desk)
+        run = start(session, desk)
+        ended(session, desk, run, "done", a="confirmed", c="confirmed")
+        back = cutovers.take_back(session, CITY, run.id or 0, "wang", NOW)
+        ended(session, desk, back, "failed", a="confirmed confirm", c="confirmed where")
+        # Another's host, over by another project's run, is not told to a unit.
+        stranger = {**run.variables, "cutover_left_out": ["c", "of-another"]}
+        run.variables = stranger
+        session.flush()
+        for scope, told_of in ((CITY, ["c", "of-another"]), (Scope(frozenset({1})), ["c"])):
+            assert cutovers.board(session, scope, run.id or 0, NOW).left_out == told_of
+        # a is back for sure; nobody knows of c: the wave takes a and names c.
+        again = start(session, desk)
+        board = cutovers.board_of(session, again, NOW)
+        assert ([it.host for it in board.items], board.left_out) == (["a"], ["c"])
+        ended(session, desk, again, "done", a="confirmed")
+        # c had gone back, and is moved again.
+        named = start(session, desk, only=["c"])
+        ended(session, desk, named, "done", c="confirmed")
+        assert counted(session) == ("doing", 2)
+        # The way back of a part does not take the notice of the part left out along.
+        undone = cutovers.take_back(session, CITY, again.id or 0, "wang", NOW)
+        board = cutovers.board_of(session, undone, NOW)
+        assert ([it.host for it in board.items], board.left_out) == (["a"], [])
 
 
 def test_what_went_back_in_reverse_is_known_by_its_old_address_and_no_longer_counted(
