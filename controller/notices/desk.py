@@ -109,6 +109,8 @@ class Desk:
         note: str = "", **detail: Any,
     ) -> None:  # fmt: skip
         """One step of a resource; the letter is finished with its last. Raises Problem 409, 422."""
+        # The letter first: two that each end one of its last two resources come here in turn.
+        self.session.scalar(select(Notice.id).where(Notice.id == notice.id).with_for_update())
         self._still(NoticeItem, item)
         found = _step(ITEM, act, item.state, party, given)
         self.write_down(notice, item, act, item.state, found.target, note, detail)
@@ -116,9 +118,17 @@ class Desk:
         if item.state in ITEM_END:
             item.closed = self.now
         self.session.add(item)
-        if notice.state == "issued" and all(i.state in ITEM_END for i in self.items(notice)):
+        if notice.state == "issued" and self._all_ended(notice):
             self.move_letter(notice, "finish", lifecycle.SYSTEM)
             notice.closed = self.now
+
+    def _all_ended(self, notice: Notice) -> bool:
+        """By what the database holds now: the rows in hand are as they were first read, and are
+        left so, for ``_still`` to tell what changed since."""
+        states = self.session.exec(
+            select(NoticeItem.state).where(NoticeItem.notice_id == notice.id)
+        )
+        return all(state in ITEM_END for state in states)
 
     def _still(self, table: type[Notice] | type[NoticeItem], row: Notice | NoticeItem) -> None:
         """Two people at one time: the second waits here for the first, and is refused where that

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from threading import Barrier
+from time import sleep
 
 import pytest
 from sqlmodel import col, select
@@ -13,7 +14,17 @@ from sqlmodel import col, select
 from controller.ingest.tables import Agent
 from controller.inventory.tables import Holding, Resource
 from controller.ledger.tables import PendingCheck, PlatformImport, PlatformSource
-from controller.notices import acts, answers, bodies, clock, followup, office, orders, queries
+from controller.notices import (
+    acts,
+    answers,
+    bodies,
+    clock,
+    followup,
+    lifecycle,
+    office,
+    orders,
+    queries,
+)
 from controller.notices.answers import Answer
 from controller.notices.tables import Delivery, Escalation, NoticeItem, NoticeOrder, Recovery
 from controller.problems import Problem
@@ -428,6 +439,28 @@ def test_two_people_who_do_the_same_at_one_time_do_it_once(
         assert sorted(pool.map(order, range(2))) == ["not possible now", "ordered"]
     with house.desk() as desk:
         assert len(desk.session.exec(select(NoticeOrder)).all()) == 1
+
+
+def test_a_letter_whose_last_two_resources_end_at_one_time_is_finished(
+    made: Callable[..., Office], postgres: Cluster
+) -> None:
+    house = made(url=postgres.new_database())
+    code = house.issue(1, 2)
+    both = Barrier(2)
+
+    def end(which: int) -> None:
+        with house.desk() as desk:
+            notice = desk.find(code)
+            items = desk.items(notice)
+            both.wait(10)
+            desk.move_item(notice, items[which], "withdraw", lifecycle.SYSTEM, ["note"], "在用")
+            sleep(0.3)  # the other comes while this one is not written yet
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(end, range(2)))
+    assert [each.state for each in _items(house, code)] == ["withdrawn", "withdrawn"]
+    letter = house.read(code)
+    assert (letter.state, letter.closed) == ("closed", house.clock())
 
 
 def test_reading_is_noted_once(house: Office) -> None:
