@@ -62,11 +62,13 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """``matched``: row number -> id of the resource that it is."""
+    """``matched``: row number -> id of the resource that it is. ``named``: ids of all resources
+    that a row names as there, also one that stands twice or cannot be read."""
 
     differences: list[Difference]
     matched: dict[int, int]
     unchanged: int
+    named: frozenset[int]
 
     def counts(self) -> dict[str, int]:
         return dict(Counter(each.cls for each in self.differences))
@@ -89,9 +91,7 @@ def compare(
     index = Index(known)
     single = [row for row in present if row.number not in doubled]
     matched, how, clashes = match(single, index)
-    spoken = set(matched.values()) | {
-        each.id for row in (*claimed, *unread) if (each := index.exact(row.values)) is not None
-    }
+    spoken = set(matched.values()) | _exactly((*claimed, *unread), index)
     unchanged = 0
     for row in single:
         if row.number in clashes:
@@ -112,7 +112,14 @@ def compare(
         resource = index.by_id.get(resource_id)
         if resource is not None and not resource.retired:
             found.append(_vanished(resource, deleted.get(resource_id, 0)))
-    return Comparison(found, matched, unchanged)
+    # A row that cannot be read may still say that its machine was deleted.
+    there = [row for row in unread if row.values.get("state") != "gone"]
+    named = frozenset(matched.values()) | _exactly((*claimed, *there), index)
+    return Comparison(found, matched, unchanged, named)
+
+
+def _exactly(rows: Iterable[ExportRow], index: Index) -> set[int]:
+    return {each.id for row in rows if (each := index.exact(row.values)) is not None}
 
 
 def _duplicates(rows: Sequence[ExportRow], found: list[Difference]) -> list[ExportRow]:

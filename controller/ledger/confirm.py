@@ -101,7 +101,7 @@ def confirm(
         session,
         run,
         [key for key in vanished if key is not None],
-        sorted(set(comparison.matched.values())),
+        sorted(comparison.named),
         by=by,
         now=now,
     )

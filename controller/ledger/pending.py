@@ -43,7 +43,8 @@ def notice(
     by: str,
     now: datetime,
 ) -> dict[str, list[int]]:
-    """Opens checks for ``vanished`` resources and closes those of resources ``named`` again.
+    """Opens checks for ``vanished`` resources and closes those of resources ``named`` again,
+    by whatever row: an open check says that no export has named its resource since.
 
     Returns {"opened": ids, "closed": ids} for ``undo``.
     """

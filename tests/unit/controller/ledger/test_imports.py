@@ -204,6 +204,32 @@ def test_a_resource_that_comes_back_leaves_the_list_of_those_to_check(database: 
     ]
 
 
+def test_a_row_that_stands_twice_or_cannot_be_read_names_its_machine_as_there(
+    sqlite: Database, samples: Samples
+) -> None:
+    furnish(sqlite, 6)
+    confirmed(sqlite, compared(sqlite, [machine(0), machine(1)]))
+    later = NOW + timedelta(days=30)
+    rows = [
+        *(machine(n) | {"状态": "运行中"} for n in (0, 1)),
+        *(machine(2, 云主机名称=name) | {"状态": "运行中"} for name in ("host-2", "clone")),
+        machine(3, vCPU="八") | {"状态": "运行中"},
+        machine(4, vCPU="八") | {"状态": "已释放"},
+    ]
+    run = confirmed(sqlite, compared(sqlite, rows, later), now=later)
+    with sqlite.write() as session:
+        waiting, _ = pending.list_pending(session, CITY, later, state="", page=1, size=10)
+        assert [(each.resource.code, each.check.state) for each in waiting] == [
+            ("vm-2", "back"),
+            ("vm-3", "back"),
+            ("vm-4", "open"),  # said to be released, in a row with a flaw
+            ("vm-5", "open"),
+        ]
+        undo(session, samples, run.id or 0, by="keeper", now=later)
+    with sqlite.read() as session:
+        assert pending.list_pending(session, CITY, later, page=1, size=10)[1] == 4
+
+
 def test_a_resource_to_check_is_retired_with_a_date_or_kept_with_a_reason(
     database: Database,
 ) -> None:
