@@ -79,6 +79,18 @@ class Topology:
 class _Draft:
     nodes: dict[str, Node] = field(default_factory=dict)
     links: dict[tuple[tuple[str, str], tuple[str, str]], Link] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
+    """Nodes beside the register's devices for which there was no room."""
+
+    def add(self, node: Node) -> bool:
+        """Whether the node is in the picture; beyond MOST_NODES it is counted only."""
+        if node.id in self.nodes:
+            return True
+        if len(self.nodes) >= MOST_NODES:
+            self.left_out.add(node.id)
+            return False
+        self.nodes[node.id] = node
+        return True
 
 
 def topology(
@@ -103,6 +115,7 @@ def topology(
     lines = [each for each in list_lines(session, scope, at) if each.state != "ended"]
     add_lines(draft, devices, lines, ends_of(session, lines), use)
     placed = place(list(draft.nodes.values()), list(draft.links.values()))
+    left_out += len(draft.left_out)
     return Topology(tuple(placed), tuple(draft.links.values()), left_out)
 
 
@@ -125,7 +138,8 @@ def assemble(
         if there is None:
             other = f"?{row.remote_chassis or row.remote_name}"
             name = row.remote_name or row.remote_chassis or "?"
-            draft.nodes.setdefault(other, Node(other, name, "other", "unknown", "", "", False))
+            if not draft.add(Node(other, name, "other", "unknown", "", "", False)):
+                continue
         else:
             other = there.code
         if other == here.code:
@@ -168,8 +182,9 @@ def add_lines(
     ports: Mapping[int, Sequence[PortKey]],
     use: Mapping[PortKey, PortNow],
 ) -> None:
-    """Adds the lines with an end at one of ``devices`` that no link stands for yet. ``ports``:
-    the polled ports at which each line ends. Pure."""
+    """Adds the lines with an end at one of ``devices`` that no link stands for yet, as long as
+    there is room for their other ends. ``ports``: the polled ports at which each line ends.
+    Pure."""
     named: dict[str, set[str]] = {}
     for each in devices:
         for word in (each.code, each.name):
@@ -196,10 +211,10 @@ def add_lines(
         }
         if ends_at & cabled or (not a_port and not b_port and frozenset((one, other)) in joined):
             continue
-        for node, end in zip((one, other), (line.a, line.b), strict=True):
-            if node not in draft.nodes:
-                name = end.device or end.text or end.site or line.unit_name or line.number
-                draft.nodes[node] = Node(node, name, "other", "place", end.site, "", False)
+        if not all(
+            [draft.add(_place_of(line, line.a, one)), draft.add(_place_of(line, line.b, other))]
+        ):
+            continue
         measured = [use[key] for key in keys if key in use]
         seen = max(measured, key=lambda each: each.used_pct or -1.0, default=None)
         rate = None if seen is None else _busier(seen)
@@ -220,6 +235,11 @@ def _end(line: LineView, end: End, named: Mapping[str, set[str]]) -> tuple[str, 
     if not where and line.unit_code:
         where = line.unit_name or line.unit_code
     return (f"@{fold(where)}" if where else ""), False
+
+
+def _place_of(line: LineView, end: End, node: str) -> Node:
+    name = end.device or end.text or end.site or line.unit_name or line.number
+    return Node(node, name, "other", "place", end.site, "", False)
 
 
 def _port_word(port: str) -> str:

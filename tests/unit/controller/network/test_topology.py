@@ -13,7 +13,7 @@ from controller.network.line_model import End, LineView
 from controller.network.model import DeviceView
 from controller.network.port_use import PortKey, PortNow, PortSeries, nearest_rank, summed
 from controller.network.tables import DeviceNeighbour
-from controller.network.topology import Link, Node, add_lines, assemble, place
+from controller.network.topology import MOST_NODES, Link, Node, add_lines, assemble, place
 from controller.network.uplinks import Use, share
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -119,6 +119,31 @@ def test_lines_of_the_register_make_a_map_without_lldp_and_none_twice() -> None:
     place_node = draft.nodes["@云山县政府"]
     assert (place_node.known, place_node.state, place_node.name) == (False, "place", "云山县政府")
     assert len(place(list(draft.nodes.values()), list(draft.links.values()))) == 4
+
+
+def test_places_and_unknown_neighbours_beyond_the_most_are_counted_and_not_drawn() -> None:
+    devices = [device(number, f"sw-{number}") for number in range(1, MOST_NODES - 1)]
+    strange = [heard(1, f"GE{n}", 0, "GE1") for n in range(2)]
+    for row, name in zip(strange, ("guest-1", "guest-1"), strict=True):
+        row.remote_name = name
+    lines = [
+        line(1, End(device="sw-1"), End(text="云山县政府")),
+        line(2, End(device="sw-2"), End(text="云山县政府")),  # drawn: its end is there already
+        line(3, End(text="临江区政府"), End(device="sw-3")),
+        line(4, End(device="sw-4"), End(text="临江区政府")),
+        line(5, End(device="sw-5"), End(text="甲镇")),
+        line(6, End(device="sw-1"), End(device="sw-2")),
+    ]
+    draft = assemble(devices, strange, {})
+    add_lines(draft, devices, lines, {}, {})
+    assert len(draft.nodes) == MOST_NODES
+    assert draft.left_out == {"@临江区政府", "@甲镇"}
+    drawn = {each.line for each in draft.links.values() if each.line}
+    assert drawn == {"电信 L-1", "电信 L-2", "电信 L-6"}
+    assert all(each.one in draft.nodes and each.other in draft.nodes
+               for each in draft.links.values())  # fmt: skip
+    full = assemble([*devices, device(5001, "x"), device(5002, "y")], strange, {})
+    assert (len(full.nodes), full.left_out) == (MOST_NODES, {"?guest-1"})
 
 
 def test_sums_of_lines_are_taken_bucket_by_bucket() -> None:
