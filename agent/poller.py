@@ -279,7 +279,8 @@ class Poller:
         except (TargetError, KeyError, ValueError) as error:
             self._result(number, "failed", error=f"{type(error).__name__}: {error}")
         else:
-            self._result(number, "done", result={"found": found})
+            result = {"found": found.rows, **({"full": True} if found.full else {})}
+            self._result(number, "done", result=result)
 
     def _result(self, number: int, state: str, **more: Any) -> None:
         self._up.tell(RESULT, {"task": number, "state": state, **more})

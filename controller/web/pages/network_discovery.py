@@ -150,6 +150,8 @@ def _scan(view: View, task: tasks.TaskView) -> ShownScan:
     }
     tone, word = words.get(task.state, ("", task.state))
     found = (task.result or {}).get("found")
+    if task.state == "done" and (task.result or {}).get("full"):
+        tone, word = "warn", _("结果已满，提前结束；请拆分网段再扫描")
     return ShownScan(
         task=task,
         where=" · ".join(str(each) for each in (task.body.get("range"), task.body.get("network"))

@@ -187,7 +187,7 @@ def test_a_range_is_registered_scanned_and_what_it_finds_decided_on(ready: Conso
             task = session.exec(select(AgentTask)).one()
             found = [{"address": f"10.7.0.{n}", "port": 161, "credential": "core-v3",
                       "sys_name": f"sw-{n}"} for n in (1, 2, 3)]  # fmt: skip
-            task.state, task.result = "done", {"found": found}
+            task.state, task.result = "done", {"found": found, "full": True}
             discovery.finished(session, task, now)
             numbers = [
                 row.id
@@ -199,6 +199,7 @@ def test_a_range_is_registered_scanned_and_what_it_finds_decided_on(ready: Conso
         assert all(f"sw-{n}" in waiting for n in (1, 2, 3))
         path = "/network/discovery/proposals"
         assert "请先勾选设备" in post(client, path, decision="approve")
+        assert "结果已满，提前结束" in waiting
         approve = {"decision": "approve", "number": numbers[:2], "role": "access"}
         assert "其后停止" in post(client, path, **approve)  # nobody was named who runs them
         assert "已登记 2 台" in post(client, path, **approve, unit="wjw", site="市中心节点")

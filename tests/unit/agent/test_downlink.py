@@ -11,6 +11,8 @@ import pytest
 from agent.downlink import RETRY_S, Downlink
 from agent.http1 import Answer, NoAnswerError
 from agent.tasks import MOST_RESULT_BYTES, Task, TaskError, Tasks
+from controller.ingest.documents import Document, check_documents
+from controller.ingest.tasks import result_kind
 
 
 class Controller:
@@ -184,6 +186,15 @@ def test_a_task_that_fails_says_so_and_the_next_one_is_done() -> None:
     assert by_number[1]["error"] == "10.0.0.0/8 is not to be scanned"
     assert by_number[2]["error"] == "RuntimeError: boom"
     assert "over" in by_number[4]["error"]
+
+
+def test_a_result_of_the_most_bytes_is_a_document_that_the_controller_takes() -> None:
+    answers = Answers()
+    text = "y" * (MOST_RESULT_BYTES - len('{"x": ""}'))
+    Tasks({"large": lambda _: {"x": text}}, answers).take([task(1 << 60, "large")])
+    (body,) = answers.wait(1)
+    assert body["state"] == "done"
+    check_documents([Document("task_result", 1, body)], {"task_result": result_kind(())})
 
 
 def test_a_task_may_go_on_elsewhere_and_finish_later() -> None:
