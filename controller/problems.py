@@ -57,6 +57,8 @@ _THINGS = {
     "allocation": "申请",
     "agent": "采集端",
     "device": "设备",
+    "credential": "凭据",
+    "proposal": "待处理的设备",
     "user": "用户",
 }
 """Chinese for what is looked for; the rest is called as the API calls it."""

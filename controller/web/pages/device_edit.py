@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from controller.inventory.model import UnitView
 from controller.inventory.units import list_units
 from controller.network import api, credentials, device_edit
+from controller.network.devices import find_device
 from controller.network.pollers import list_pollers
 from controller.problems import Problem
 from controller.web import network_words, render
@@ -133,8 +134,9 @@ def change_device(
         told = device_edit.DeviceChange.model_validate(given)
         api.patch_device(view.runtime, view.scope, view.principal, code, told)
     except (ValidationError, Problem) as error:
-        if isinstance(error, Problem) and error.status == 404:
-            raise
+        # A device that is not there is no page; a credential that is not, a choice refused.
+        with view.runtime.database.read() as session:
+            find_device(session, view.scope, code, view.now)
         return render.go(_page_of(code), not_done(view, error))
     return render.go(_page_of(code), Flash("good", view.text("已保存。")))
 

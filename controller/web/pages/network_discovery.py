@@ -258,8 +258,6 @@ def decide(
                 discovery_api.approve(view.runtime, view.principal, each, told)
             done += 1
     except (ValidationError, Problem) as error:
-        if isinstance(error, Problem) and error.status == 404:
-            raise
         text = _("已处理 {n} 台，其后停止：{why}", n=done, why=refused(view, error))
         return render.go(PATH, Flash("bad", text))
     if decision == "reject":

@@ -119,6 +119,9 @@ def test_a_device_is_added_changed_and_removed_by_its_forms(ready: Console) -> N
         changed = {"name": "临江汇聚一", "role": "core", "credential": "core-v3",
                    "interval_s": "60"}  # fmt: skip
         assert "已停止轮询" in post(client, f"{path}/change", **changed)
+        gone = changed | {"credential": "removed-meanwhile"}
+        assert "没有找到凭据“removed-meanwhile”" in post(client, f"{path}/change", **gone)
+        assert client.post("/network/devices/none-such/change", data=gone).status_code == 404
         assert "仍有设备使用" in post(client, "/network/credentials/core-v3/remove")
         assert "设备已移出登记" in post(client, f"{path}/remove")
         assert client.get(path).status_code == 404
@@ -196,14 +199,15 @@ def test_a_range_is_registered_scanned_and_what_it_finds_decided_on(ready: Conso
                 )
             ]
         waiting = text(client.get("/network/discovery"))
+        assert "结果已满，提前结束" in waiting
         assert all(f"sw-{n}" in waiting for n in (1, 2, 3))
         path = "/network/discovery/proposals"
         assert "请先勾选设备" in post(client, path, decision="approve")
-        assert "结果已满，提前结束" in waiting
         approve = {"decision": "approve", "number": numbers[:2], "role": "access"}
         assert "其后停止" in post(client, path, **approve)  # nobody was named who runs them
         assert "已登记 2 台" in post(client, path, **approve, unit="wjw", site="市中心节点")
-        assert "已拒绝 1 台" in post(client, path, decision="reject", number=numbers[2])
+        some = post(client, path, decision="reject", number=[numbers[2], 99_999])
+        assert "已处理 1 台，其后停止：没有找到待处理的设备“99999”" in some
         assert "没有待处理的设备" in text(client.get("/network/discovery"))
         assert "sw-3" in text(client.get("/network/discovery?state=rejected"))
         listed = text(client.get("/network/devices"))
