@@ -167,6 +167,7 @@ def tabs_of(view: View) -> tuple[Area, ...]:
 @router.get("/notices")
 def board(view: NoticesView, file: str = "") -> Response:
     _, asked = view.text, view.request.query_params
+    whole = file in ("csv", "xlsx")
     text, unit = asked.get("text", "").strip()[:100], asked.get("unit", "")
     chosen = asked.get("state", "") if asked.get("state", "") in lists.FILTERS else ""
     sort, descending = tables.parse_sort(asked.get("sort", ""), lists.SORTS, "due")
@@ -175,7 +176,7 @@ def board(view: NoticesView, file: str = "") -> Response:
         counted = lists.counts(desk, unit=unit, text=text)
         rows = lists.rows(
             desk, state=chosen, unit=unit, text=text, sort=sort, descending=descending,
-            page=1 if file else page, size=None if file else tables.PAGE_SIZE,
+            page=1 if whole else page, size=None if whole else tables.PAGE_SIZE,
         )  # fmt: skip
         units = list_units(desk.session, view.scope, view.now)
         wrong = desk.calendar_error
@@ -183,7 +184,7 @@ def board(view: NoticesView, file: str = "") -> Response:
             queries.deliveries(desk, 1, 8, channel=outbox.INBOX).items
             if view.principal.role == "unit" else []
         )  # fmt: skip
-    if file in ("csv", "xlsx"):
+    if whole:
         return _export(view, rows, file)
     query = {k: v for k, v in (("state", chosen), ("unit", unit), ("text", text)) if v}
     context = NoticesPage(
@@ -321,10 +322,11 @@ def receipt(
 def ledger(view: NoticesView, file: str = "") -> Response:
     _ = view.text
     page = tables.parse_page(view.request.query_params.get("page", ""))
-    size = 100_000 if file in ("csv", "xlsx") else tables.PAGE_SIZE
+    whole = file in ("csv", "xlsx")
+    size = 100_000 if whole else tables.PAGE_SIZE
     with desk_of(view) as desk:
-        found = queries.ledger(desk, 1 if file else page, size)
-    if file in ("csv", "xlsx"):
+        found = queries.ledger(desk, 1 if whole else page, size)
+    if whole:
         heads = [
             _("核验时间"), _("方式"), _("单位"), _("资源编码"), _("资源名称"), _("提示函"), "vCPU",
             _("内存 GB"), _("存储 GB"), _("每月节约（元）"), _("核验依据"),

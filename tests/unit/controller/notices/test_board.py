@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import insert
 from sqlmodel import col, select
 
+from controller.access import tokens
+from controller.app import create_app
 from controller.inventory.tables import Resource
 from controller.notices import board, clock, office, orders, queries
 from controller.notices.answers import Answer, answer, confirm
@@ -18,6 +22,7 @@ from controller.notices.desk import CALENDAR_WRONG
 from controller.notices.tables import Delivery, Notice, NoticeItem, NoticeOrder, Recovery
 from controller.problems import Problem
 from controller.settings import NoticesSettings
+from tests.serving import serving
 from tests.unit.controller.notices.conftest import Office
 
 MANY = 10_000
@@ -121,7 +126,24 @@ def test_boards_of_ten_thousand_notices_answer_within_a_second(house: Office) ->
         assert queries.ledger(desk, 1, 50).total == queries.orders(desk, 1, 50).total == MANY
 
 
-def _fill(house: Office) -> None:
+@pytest.mark.parametrize(("file", "shown"), [("", 50), ("pdf", 50), ("csv", 120)])
+def test_only_an_export_holds_more_than_a_page(house: Office, file: str, shown: int) -> None:
+    _fill(house, 120)
+    with house.runtime.database.write() as session:
+        token = tokens.create_token(session, "ops", "ops", house.clock())[0]
+    with (
+        serving(create_app(house.runtime)) as url,
+        httpx.Client(base_url=url, trust_env=False, timeout=30) as client,
+    ):
+        client.headers["authorization"] = f"Bearer {token}"
+        answer = client.get("/notices", params={"file": file})
+        assert answer.status_code == 200
+        assert len(set(re.findall(r"TX-2026-\d{5}", answer.text))) == shown
+        ledger = client.get("/notices/ledger", params={"file": file, "page": "3"})
+        assert ledger.text.count("vm-1") == (120 if file == "csv" else 20)
+
+
+def _fill(house: Office, many: int = MANY) -> None:
     now = house.clock()
     with house.runtime.database.write() as session:
         vm = session.exec(select(Resource.id).order_by(col(Resource.id))).first()
@@ -136,7 +158,7 @@ def _fill(house: Office) -> None:
                     "reviewed_by": "", "signed_by": "", "read_by": "", "demo": False,
                     "issued": now if states[n % 4] == "issued" else None,
                 }
-                for n in range(1, MANY + 1)
+                for n in range(1, many + 1)
             ],
         )  # fmt: skip
         session.execute(
@@ -150,7 +172,7 @@ def _fill(house: Office) -> None:
                     "keep_reason": "", "keep_approver": "", "answered_by": "", "confirmed_by": "",
                     "due": (now + timedelta(days=n % 40 - 30)).date(),
                 }
-                for n in range(1, MANY + 1)
+                for n in range(1, many + 1)
             ],
         )  # fmt: skip
         session.execute(
@@ -158,7 +180,7 @@ def _fill(house: Office) -> None:
             [
                 {"item_id": n, "kind": "stop", "detail": {}, "ordered": now, "ordered_by": "ops",
                  "done_by": "", "snapshot": "", "note": ""}
-                for n in range(1, MANY + 1)
+                for n in range(1, many + 1)
             ],
         )  # fmt: skip
         session.execute(
@@ -167,7 +189,7 @@ def _fill(house: Office) -> None:
                 {"key": f"k{n}", "message_id": f"m{n}", "unit_id": 1, "notice_id": n,
                  "channel": "mail", "recipient": "a@b.cn", "subject": "函", "body": {},
                  "state": "sent", "attempts": 1, "due": now, "created": now, "error": ""}
-                for n in range(1, MANY + 1)
+                for n in range(1, many + 1)
             ],
         )  # fmt: skip
         session.execute(
@@ -175,7 +197,7 @@ def _fill(house: Office) -> None:
             [
                 {"item_id": n, "unit_id": 1, "resource_id": vm, "at": now, "how": "released",
                  "vcpu": 2.0, "mem_bytes": 1.0, "disk_bytes": 1.0, "evidence": ""}
-                for n in range(1, MANY + 1)
+                for n in range(1, many + 1)
             ],
         )  # fmt: skip
 
