@@ -232,7 +232,8 @@ def test_availability_is_told_by_point_and_by_unit(town: Console) -> None:
         units = client.get("/api/v1/network/availability?by=unit").json()["items"]
     told = {each["code"]: each for each in points}
     assert told["ap-1"]["availability_pct"] == 100
-    assert told["ap-2"]["availability_pct"] == pytest.approx(95.8, abs=0.4)
+    # Up to six minutes of the lost hour are not rolled up yet, by the minute of the run.
+    assert told["ap-2"]["availability_pct"] == pytest.approx(95.8, abs=0.6)
     assert told["ap-3"]["availability_pct"] == 100
     assert told["ap-3"]["coverage_pct"] < told["ap-1"]["coverage_pct"]
     (county,) = [each for each in units if each["code"] == "ljq"]
