@@ -80,9 +80,9 @@ def test_beside_a_running_server_the_server_runs_it_and_the_report_is_a_file(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("patrol", "run", "--plan", "nothing"), "no patrol plan 'nothing'"),
+        (("patrol", "run", "--plan", "nothing"), "没有找到巡查计划“nothing”"),
         (("patrol", "run", "--format", "xml"), "there are table, json"),
-        (("patrol", "show", "4711"), "no patrol run '4711'"),
+        (("patrol", "show", "4711"), "没有找到巡查记录“4711”"),
         (("report", "patrol", "--format", "pdf"), "name a file with -o FILE"),
     ],
 )
