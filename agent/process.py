@@ -52,7 +52,7 @@ def stop_signals() -> select.poll:
 def no_core_dumps() -> None:
     """The process holds a secret; a dump of it would, too."""
     try:
-        import resource  # noqa: PLC0415
+        import resource  # noqa: PLC0415 - not on Windows Server
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, OSError, ValueError):

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 ROLES = Path(__file__).parents[3] / "playbooks/roles"
-PARTS = sorted((ROLES / "cutover/files").glob("*.sh"))[:1]
 
 
 @pytest.fixture
@@ -69,6 +68,8 @@ def test_the_timer_of_a_cut_over_runs_although_the_session_ends(
     (folder / "run.sh").write_text(f"touch {shlex.quote(str(folder))}/began\n")
     script = tmp_path / "order.sh"
     head = f"PLAN=''\nSTATE={shlex.quote(str(folder.parent))}\nID=one\n"
-    script.write_text(head + PARTS[0].read_text() + "\ndetached watch\n")
+    script.write_text(
+        head + (ROLES / "cutover/files/10-state.sh").read_text() + "\ndetached watch\n"
+    )
     in_a_terminal(script, slow_setsid)
     assert appears(folder / "began")
